@@ -1,0 +1,1 @@
+"""Measure what the contract promises, and keep what was seen."""

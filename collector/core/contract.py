@@ -1,0 +1,162 @@
+"""A contract as data: commitments, deductions, deadlines, penalties and readings, each beside its clause."""
+
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from collector.core.timeline import Duration
+
+Choice: TypeAlias = str
+Readings: TypeAlias = dict[str, Choice]
+"""Reading → the choice in force, for every reading of a contract."""
+
+Measure: TypeAlias = Literal["availability", "latency", "durability", "iops", "response", "restoration"]
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    clause: str
+
+
+class Limit(_Data, frozen=True):
+    """How long one severity of ticket may take."""
+
+    severity: int
+    limit: Duration
+    business_hours: bool = False
+
+
+class Commitment(_Data, frozen=True):
+    """One promise. `target` is a fraction (99.97 % is 9997/10000); `limit` is a latency in µs."""
+
+    id: str
+    measure: Measure
+    window: Literal["P1M", "P1Y", "sample", "ticket"]
+    target: Fraction | None = None
+    limit: Duration | None = None
+    limits: tuple[Limit, ...] = ()
+    all_zones: bool = False
+    """Marked with a star: only where the customer deployed on every zone of the region."""
+    same_as: str = ""
+    """Promised again elsewhere: the commitment whose measurement this one shares."""
+
+
+class Refusal(_Data, frozen=True):
+    """Something that the contract promises nothing about; a plan that names it is refused."""
+
+    id: str
+    why: str
+
+
+class DeductionRule(_Data, frozen=True):
+    """Time that the contract takes out. `rule` names the function that judges the declaration's standing."""
+
+    kind: str
+    rule: str = "declared"
+    notice_clear_days: int | None = None
+
+
+class Grace(_Data, frozen=True):
+    """Time that never counts at the start of a network incident."""
+
+    amount: Duration
+    joined_within: Duration
+    incidents_of: str
+    """The commitment whose outages make the incidents."""
+    heads: tuple[str, ...]
+    """The commitments that its sentence heads."""
+
+
+class Countable(_Data, frozen=True):
+    """The shortest outage that counts at all (0 where a contract has none)."""
+
+    minimum: Duration = 0
+
+
+class Deadlines(_Data, frozen=True):
+    """Every term of the contract. Clear days are full calendar days between two events."""
+
+    reservation_hours: int
+    reservation_clause: str
+    claim_clear_days: int
+    claim_clause: str
+    invoice_contest_days: int
+    invoice_contest_clause: str
+    credit_valid_years: int
+    credit_clause: str
+
+
+class Penalty(_Data, frozen=True):
+    """Ps = (Sg − Sc) × factor × base; `formula` names the function that computes it."""
+
+    formula: str
+    factor: Fraction
+    base_months: int
+    cap_of_base: Fraction
+    """All penalties together, as a share of the base."""
+    cap_of_invoice: Fraction
+    """All penalties together, as a share of the invoice of the month of the incidents."""
+    cap_of_invoice_clause: str
+
+
+class Business(_Data, frozen=True):
+    """The hours in which business hours run, in the contract's zone: [opens, closes), minutes after midnight."""
+
+    opens_minute: int
+    closes_minute: int
+    weekdays: tuple[int, ...]
+    """ISO: Monday is 1."""
+
+
+class Reading(_Data, frozen=True):
+    """A clause that can be read in more than one way."""
+
+    id: str
+    safe: Choice
+    arguable: Choice
+    says_safe: str
+    says_arguable: str
+
+
+class InForce(_Data, frozen=True):
+    """Half-open dates "YYYY-MM-DD" in the contract's zone; `until` is empty while the version is in force."""
+
+    since: str
+    until: str = ""
+
+
+class Contract(_Data, frozen=True):
+    """One version of one provider's terms."""
+
+    id: str
+    provider: str
+    version: str
+    zone: str
+    holidays: str
+    """Country code of the public holidays."""
+    currency: str
+    in_force: InForce
+    commitments: tuple[Commitment, ...]
+    refused: tuple[Refusal, ...] = ()
+    deductions: tuple[DeductionRule, ...]
+    grace: Grace | None = None
+    countable: Countable
+    deadlines: Deadlines
+    penalty: Penalty | None = None
+    business: Business
+    readings: tuple[Reading, ...]
+
+    def commitment(self, id: str) -> Commitment:
+        """The commitment of that name; KeyError if the contract has none."""
+        for commitment in self.commitments:
+            if commitment.id == id:
+                return commitment
+        raise KeyError(id)
+
+    def all_safe(self) -> Readings:
+        """Every reading as it gives the customer least."""
+        return {reading.id: reading.safe for reading in self.readings}
+
+    def all_arguable(self) -> Readings:
+        """Every reading as it could be argued for the customer."""
+        return {reading.id: reading.arguable for reading in self.readings}

@@ -1,0 +1,120 @@
+"""Instants, durations, spans and their set algebra, in whole microseconds.
+
+Rule T1: instants are microseconds since 1970-01-01T00:00:00Z, spans are half-open [start, end), a set of spans is
+kept sorted, disjoint and without empty or touching members. All that is taken off is taken off by set difference,
+so nothing can be taken off twice.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple, TypeAlias
+
+Instant: TypeAlias = int
+"""Microseconds since 1970-01-01T00:00:00Z; leap seconds are not counted, as POSIX does not."""
+
+Duration: TypeAlias = int
+"""Microseconds."""
+
+MILLISECOND: Duration = 1_000
+SECOND: Duration = 1_000_000
+MINUTE: Duration = 60 * SECOND
+HOUR: Duration = 60 * MINUTE
+DAY: Duration = 24 * HOUR
+
+
+class Span(NamedTuple):
+    """A stretch of time [start, end)."""
+
+    start: Instant
+    end: Instant
+
+    @property
+    def length(self) -> Duration:
+        return self.end - self.start
+
+
+Spans: TypeAlias = tuple[Span, ...]
+"""A set of instants: sorted, disjoint, not touching, none empty. Make one with `spans`."""
+
+NOTHING: Spans = ()
+
+
+def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
+    """The set of all instants in `parts`, which may overlap, touch, be empty and come in any order."""
+    merged: list[Span] = []
+    for start, end in sorted(parts):
+        if end <= start:
+            continue
+        if merged and start <= merged[-1].end:
+            if end > merged[-1].end:
+                merged[-1] = Span(merged[-1].start, end)
+        else:
+            merged.append(Span(start, end))
+    return tuple(merged)
+
+
+def union(*sets: Spans) -> Spans:
+    """Instants that are in any of `sets`."""
+    present = [s for s in sets if s]
+    if len(present) < 2:
+        return present[0] if present else NOTHING
+    return spans(chain.from_iterable(present))
+
+
+def intersection(a: Spans, b: Spans) -> Spans:
+    """Instants that are in both."""
+    found: list[Span] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        start, end = max(a[i].start, b[j].start), min(a[i].end, b[j].end)
+        if start < end:
+            found.append(Span(start, end))
+        if a[i].end <= b[j].end:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
+
+
+def difference(a: Spans, b: Spans) -> Spans:
+    """Instants of `a` that are not in `b`."""
+    left: list[Span] = []
+    j = 0
+    for start, end in a:
+        while j < len(b) and b[j].end <= start:
+            j += 1
+        k = j
+        while k < len(b) and b[k].start < end:
+            if start < b[k].start:
+                left.append(Span(start, b[k].start))
+            start = max(start, b[k].end)
+            k += 1
+        if start < end:
+            left.append(Span(start, end))
+    return tuple(left)
+
+
+def within(a: Spans, window: Span) -> Spans:
+    """The part of `a` that lies in `window`: edges cut, never whole members chosen."""
+    return intersection(a, (window,)) if window.end > window.start else NOTHING
+
+
+def duration(a: Spans) -> Duration:
+    """How long `a` is in all."""
+    return sum(end - start for start, end in a)
+
+
+def first(a: Spans, amount: Duration) -> Spans:
+    """The earliest `amount` of `a` (all of it if it is shorter)."""
+    taken: list[Span] = []
+    for start, end in a:
+        if amount <= 0:
+            break
+        taken.append(Span(start, min(end, start + amount)))
+        amount -= end - start
+    return tuple(taken)
+
+
+def shifted(a: Spans, by: Duration) -> Spans:
+    """`a`, moved in time."""
+    return tuple(Span(start + by, end + by) for start, end in a)

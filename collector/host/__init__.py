@@ -1,0 +1,1 @@
+"""The only door to the machine: its clocks, its sockets, its own health."""

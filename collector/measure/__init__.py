@@ -1,0 +1,1 @@
+"""When to probe, how often at most, and one run under its deadline."""

@@ -1,0 +1,66 @@
+"""What a kind of probe is: one question, asked once, under somebody else's deadline."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from collector.core.record import Outcome, Reason
+from collector.core.timeline import Duration
+from collector.host.network import Network
+
+Credentials = Mapping[str, str]
+"""Secrets by name (`access_key`, `secret_key`, …); never written into a line, a log or a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one run saw. Durations in µs; `facts` must all be declared by the kind's SPEC."""
+
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    value: Duration | None = None
+    """The latency this kind is about; none where nothing was answered."""
+    error: Duration = 0
+    """Bound on the error of `value` that the kind knows of; the runner adds the loop's lag."""
+    phases: Mapping[str, Duration] = field(default_factory=dict)
+    """resolve, connect, tls, first_byte, transfer: as far as it got; a failed run has those that ended."""
+    facts: Mapping[str, int | str] = field(default_factory=dict)
+    body: bytes = b""
+    """The first 4 KiB of an answer that was wrong, kept as a document; never a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeContext:
+    """What a run may use: nothing else of the machine."""
+
+    network: Network
+    timeout: Duration
+    """The runner cancels the run after it; a kind needs it only to tell a peer."""
+    credentials: Credentials
+    unique: str
+    """A token no other run has ever had, for object names and nonces."""
+    wall: Callable[[], int]
+    """Wall-clock µs, for signatures only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeSpec:
+    """A kind of probe: `collector/probes/<kind>.py` has one, called SPEC.
+
+    `params` decodes the probe's own parameters (unknown keys are refused); `run` asks once and returns an
+    Observation, or raises `collector.host.network.NetworkFault`, which the runner turns into one.
+    """
+
+    kind: str
+    target: str
+    """The form of a target, for people: "https://host[:port]/path"."""
+    params: type[msgspec.Struct]
+    run: Callable[[str, msgspec.Struct, ProbeContext], Awaitable[Observation]]
+    facts: Mapping[str, str]
+    """Fact → what it is."""
+    phases: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    """Names of the credentials a run needs, whatever its params."""
+    provider_api: bool = False
+    """Its requests count against the provider's rate budget."""

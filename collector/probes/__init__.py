@@ -1,0 +1,1 @@
+"""One kind of probe per file, each with one SPEC."""

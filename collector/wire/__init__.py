@@ -1,0 +1,1 @@
+"""Protocol bytes that several probe kinds share; no I/O."""

@@ -1,0 +1,1 @@
+"""The read side: journals in, figures, pages and letters out."""

@@ -1,0 +1,1 @@
+"""The SQLite cache of what the journal says; delete it and it comes back."""

@@ -1,0 +1,1 @@
+"""One way out per file or package, unaware of each other."""
