@@ -1,0 +1,239 @@
+"""Civil time of a contract's zone as data: dates, windows, clear and working days, deadlines.
+
+Rule T3: the zone's offsets and its holidays come in as data (`collector.contracts` reads them), so that their versions
+are part of every statement. Local time is kept as an integer too: microseconds that a wall clock of the zone has shown
+since its own 1970-01-01 00:00. Two conventions hold everywhere, each the one that comes due first:
+a local time that a clock change skips is the first instant after the gap; one that occurs twice is its first pass.
+
+Terms come in two directions (never one function for both): a term that runs *forward* from an event may be extended past
+days off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure moves the former
+only; slo.md, section 4, has the case law). Each named way of counting is a `Forward`, `Back` or `Hours` choice, and the
+one called `safe` or `strict` is never later than the others: what is done by then is in time however it is read.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from operator import itemgetter
+from typing import Literal, NamedTuple, TypeAlias
+
+from collector.core.timeline import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Duration,
+    Instant,
+    Span,
+    Spans,
+    spans,
+    within,
+)
+
+Forward: TypeAlias = Literal["strict", "working", "franc", "extended"]
+"""Due within n clear days of a day E: by the end of E+n; the same moved past days off; E+n+1; that moved past days off."""
+
+Back: TypeAlias = Literal["strict", "prudent", "extended"]
+"""n clear days before a day M: by M−n−1; the same moved back before days off; n full working days in between."""
+
+Hours: TypeAlias = Literal["safe", "elapsed", "wall", "full-hour"]
+"""A term in hours: the earlier of the next two; elapsed; on the zone's wall clock; elapsed from the next full hour."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_SATURDAY = 5
+
+
+class Civil(NamedTuple):
+    """What calendar and wall clock of the zone show: the date, and microseconds on the clock since 00:00."""
+
+    date: date
+    day_us: Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Civil time of one zone, with its holidays, as of one version of either.
+
+    `transitions` are (instant, offset from UTC in µs) in order; the first holds for all time before it too, the last
+    for all after. They must lie more than a day apart.
+    """
+
+    zone: str
+    transitions: tuple[tuple[Instant, Duration], ...]
+    holidays: frozenset[date]
+    tzdata_version: str
+    holidays_version: str
+
+    # -------------------------------------------------------------------------------- instants and local time
+
+    def offset(self, instant: Instant) -> Duration:
+        """Local time minus UTC at `instant`, in µs."""
+        return self.transitions[self._segment(instant)][1]
+
+    def civil(self, instant: Instant) -> Civil:
+        """Date and time of day in the zone."""
+        days, day_us = divmod(instant + self.offset(instant), DAY)
+        return Civil(date.fromordinal(_EPOCH + days), day_us)
+
+    def date_of(self, instant: Instant) -> date:
+        """The date in the zone: 22:30 UTC in a Paris summer is already the next day."""
+        return self.civil(instant).date
+
+    def instant_of(self, day: date, day_us: Duration = 0) -> Instant:
+        """When the zone's wall clock shows `day_us` past 00:00 of `day`: after a gap, or at the first of two passes."""
+        return self._instant_of_local((day.toordinal() - _EPOCH) * DAY + day_us)
+
+    def midnight(self, day: date) -> Instant:
+        """The first instant of `day`."""
+        return self.instant_of(day)
+
+    def iso(self, instant: Instant) -> str:
+        """`instant` for people: local time with its offset, like 2026-10-26T11:00:00+01:00; µs only where there are any."""
+        day, day_us = self.civil(instant)
+        seconds, fraction = divmod(day_us, SECOND)
+        minutes, offset = divmod(abs(self.offset(instant)) // MINUTE, 60), self.offset(instant)
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        tail = f".{fraction:06}" if fraction else ""
+        return f"{day.isoformat()}T{clock}{tail}{'-' if offset < 0 else '+'}{minutes[0]:02}:{minutes[1]:02}"
+
+    def _segment(self, instant: Instant) -> int:
+        return max(bisect_right(self.transitions, instant, key=itemgetter(0)) - 1, 0)
+
+    def _instant_of_local(self, local: Duration) -> Instant:
+        # The true segment is that of `local` read as an instant, or a neighbour: offsets are under a day.
+        guess = self._segment(local)
+        near = range(max(guess - 1, 0), min(guess + 2, len(self.transitions)))
+        for k in near:  # in order, so the first pass of a fold wins
+            instant = local - self.transitions[k][1]
+            if self._segment(instant) == k:
+                return instant
+        # No segment shows it: a gap. It ends at the transition whose new offset carries the clock past `local`.
+        return next(start for start, offset in (self.transitions[k] for k in near) if local < start + offset)
+
+    # ---------------------------------------------------------------------------------------- steps and windows
+
+    def shift(self, instant: Instant, months: int) -> Instant:
+        """The same time of day, `months` later (earlier if negative); a day that month lacks is its last (rule A4)."""
+        day, day_us = self.civil(instant)
+        return self.instant_of(_months_from(day, months), day_us)
+
+    def shift_days(self, instant: Instant, days: int) -> Instant:
+        """The same time of day, `days` later on the wall clock."""
+        return self._instant_of_local(instant + self.offset(instant) + days * DAY)
+
+    def day_of(self, instant: Instant) -> Span:
+        """The civil day that contains `instant`: 23, 24 or 25 hours."""
+        today = self.date_of(instant)
+        return Span(self.midnight(today), self.midnight(today + timedelta(1)))
+
+    def month_of(self, instant: Instant) -> Span:
+        """The calendar month that contains `instant`."""
+        return self._months_around(self.date_of(instant).replace(day=1), 1)
+
+    def year_of(self, instant: Instant) -> Span:
+        """The calendar year that contains `instant`."""
+        return self._months_around(self.date_of(instant).replace(month=1, day=1), 12)
+
+    def trailing(self, end: Instant, months: int) -> Span:
+        """The window of `months` that ends at `end`."""
+        return Span(self.shift(end, -months), end)
+
+    def _months_around(self, first: date, months: int) -> Span:
+        return Span(self.midnight(first), self.midnight(_months_from(first, months)))
+
+    # --------------------------------------------------------------------------------------------------- days off
+
+    def working(self, day: date) -> bool:
+        """Whether `day` is neither a Saturday, a Sunday nor a holiday."""
+        return day.weekday() < _SATURDAY and day not in self.holidays
+
+    def next_working(self, day: date) -> date:
+        """`day` itself, or the first working day after it."""
+        while not self.working(day):
+            day += timedelta(1)
+        return day
+
+    def previous_working(self, day: date) -> date:
+        """`day` itself, or the last working day before it."""
+        while not self.working(day):
+            day -= timedelta(1)
+        return day
+
+    def business_hours(
+        self, span: Span, *, opens_minute: int, closes_minute: int, weekdays: frozenset[int]
+    ) -> Spans:
+        """What of `span` lies in business hours: [opens, closes) on those ISO weekdays that are no holidays."""
+        return within(spans(self._open(span, opens_minute, closes_minute, weekdays)), span)
+
+    def _open(self, span: Span, opens: int, closes: int, weekdays: frozenset[int]) -> Iterator[Span]:
+        day = self.date_of(span.start)
+        while (start := self.midnight(day)) < span.end:
+            if day.isoweekday() in weekdays and day not in self.holidays:
+                yield Span(self.instant_of(day, opens * MINUTE), self.instant_of(day, closes * MINUTE))
+            day += timedelta(1)
+
+    # -------------------------------------------------------------------------------------------------- deadlines
+
+    def last_day(self, event: date, clear_days: int, reading: Forward) -> date:
+        """Until the end of which day something due within `clear_days` of `event` may be done."""
+        due = event + timedelta(clear_days + (reading in ("franc", "extended")))
+        return self.next_working(due) if reading in ("working", "extended") else due
+
+    def claim_deadline(self, window_end: Instant, clear_days: int, reading: Forward) -> Instant:
+        """When a claim for a window that ends at `window_end` is too late (rule C3): the end of the last day.
+
+        The event is the civil date of the window's last microsecond.
+        """
+        return self.midnight(self.last_day(self.date_of(window_end - 1), clear_days, reading) + timedelta(1))
+
+    def latest_notice(self, start: date, clear_days: int, reading: Back) -> date:
+        """The last day on which something that happens on `start` can be announced `clear_days` ahead (rule D2)."""
+        if reading == "extended":
+            day = start
+            for _ in range(clear_days):
+                day = self.previous_working(day - timedelta(1))
+            return day - timedelta(1)
+        day = start - timedelta(clear_days + 1)
+        return self.previous_working(day) if reading == "prudent" else day
+
+    def notice_in_time(self, notice: date, start: date, clear_days: int, reading: Back) -> bool:
+        """Whether `clear_days` full days lie between the day of the notice and that of the start (rule D2)."""
+        return notice <= self.latest_notice(start, clear_days, reading)
+
+    def reservation_deadline(self, instant: Instant, hours: int, reading: Hours = "safe") -> Instant:
+        """When an instant of downtime is waived that nobody reserved (rule C1)."""
+        term = hours * HOUR
+        match reading:
+            case "elapsed":
+                return instant + term
+            case "wall":
+                return self._instant_of_local(instant + self.offset(instant) + term)
+            case "full-hour":
+                local = instant + self.offset(instant)
+                return instant + -local % HOUR + term
+            case "safe":
+                wall = self.reservation_deadline(instant, hours, "wall")
+                return min(instant + term, wall)
+
+    def unwaived_since(self, arrived: Instant, hours: int) -> Instant:
+        """The first instant that a notice which came at `arrived` still saves: those before it were waived (rule C1).
+
+        It is found by bisection, since the safe deadline never runs backwards.
+        """
+        low, high = arrived - hours * HOUR - DAY, arrived - hours * HOUR + DAY
+        while low < high:
+            middle = (low + high) // 2
+            if self.reservation_deadline(middle, hours) > arrived:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+
+def _months_from(day: date, months: int) -> date:
+    """The same day number `months` later, or the last of a month that lacks it."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    following = divmod(year * 12 + month + 1, 12)
+    last = date(following[0], following[1] + 1, 1) - timedelta(1)
+    return last.replace(day=min(day.day, last.day))
