@@ -1,14 +1,13 @@
 """Civil time of a contract's zone as data: dates, windows, clear and working days, deadlines.
 
-Rule T3: the zone's offsets and its holidays come in as data (`collector.contracts` reads them), so that their versions
-are part of every statement. Local time is kept as an integer too: microseconds that a wall clock of the zone has shown
-since its own 1970-01-01 00:00. Two conventions hold everywhere, each the one that comes due first:
-a local time that a clock change skips is the first instant after the gap; one that occurs twice is its first pass.
+Rule T3: the zone's offsets and its holidays come in as data (`collector.contracts` reads them), so that their
+versions are part of every statement. Local time is an integer too: the microseconds that a wall clock of the zone
+has shown since its own 1970-01-01 00:00. A local time that a clock change skips stands for the first instant after
+the gap, one that occurs twice for its first pass.
 
-Terms come in two directions (never one function for both): a term that runs *forward* from an event may be extended past
-days off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure moves the former
-only; slo.md, section 4, has the case law). Each named way of counting is a `Forward`, `Back` or `Hours` choice, and the
-one called `safe` or `strict` is never later than the others: what is done by then is in time however it is read.
+Terms run in two directions, never in one function: one that runs *forward* from an event may be extended past days
+off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure moves the former
+only). Each way of counting has a name; `safe` and `strict` give the customer least.
 """
 
 from bisect import bisect_right
@@ -32,13 +31,15 @@ from collector.core.timeline import (
 )
 
 Forward: TypeAlias = Literal["strict", "working", "franc", "extended"]
-"""Due within n clear days of a day E: by the end of E+n; the same moved past days off; E+n+1; that moved past days off."""
+"""What is due within n clear days of a day E may be done until the end of: E+n; E+n moved past days off; E+n+1; E+n+1
+moved past days off."""
 
 Back: TypeAlias = Literal["strict", "prudent", "extended"]
-"""n clear days before a day M: by M−n−1; the same moved back before days off; n full working days in between."""
+"""What needs n clear days before a day M may be done until: n full days lie between; that moved back before days off;
+n full working days lie between."""
 
 Hours: TypeAlias = Literal["safe", "elapsed", "wall", "full-hour"]
-"""A term in hours: the earlier of the next two; elapsed; on the zone's wall clock; elapsed from the next full hour."""
+"""A term in hours runs: as the earlier of the next two; elapsed; on the zone's wall clock; from the next full hour."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _SATURDAY = 5
@@ -55,8 +56,8 @@ class Civil(NamedTuple):
 class Calendar:
     """Civil time of one zone, with its holidays, as of one version of either.
 
-    `transitions` are (instant, offset from UTC in µs) in order; the first holds for all time before it too, the last
-    for all after. They must lie more than a day apart.
+    `transitions` are (instant, offset from UTC in µs) in order, more than a day apart; the first holds for all time
+    before it too, the last for all after.
     """
 
     zone: str
@@ -81,7 +82,7 @@ class Calendar:
         return self.civil(instant).date
 
     def instant_of(self, day: date, day_us: Duration = 0) -> Instant:
-        """When the zone's wall clock shows `day_us` past 00:00 of `day`: after a gap, or at the first of two passes."""
+        """When the wall clock shows `day_us` past 00:00 of `day`: at the end of a gap, at the first of two passes."""
         return self._instant_of_local((day.toordinal() - _EPOCH) * DAY + day_us)
 
     def midnight(self, day: date) -> Instant:
@@ -89,13 +90,14 @@ class Calendar:
         return self.instant_of(day)
 
     def iso(self, instant: Instant) -> str:
-        """`instant` for people: local time with its offset, like 2026-10-26T11:00:00+01:00; µs only where there are any."""
+        """Local time with its offset, like 2026-10-26T11:00:00+01:00; a fraction of a second only where there is one."""
         day, day_us = self.civil(instant)
         seconds, fraction = divmod(day_us, SECOND)
-        minutes, offset = divmod(abs(self.offset(instant)) // MINUTE, 60), self.offset(instant)
+        offset = self.offset(instant)
+        hours, minutes = divmod(abs(offset) // MINUTE, 60)
         clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         tail = f".{fraction:06}" if fraction else ""
-        return f"{day.isoformat()}T{clock}{tail}{'-' if offset < 0 else '+'}{minutes[0]:02}:{minutes[1]:02}"
+        return f"{day.isoformat()}T{clock}{tail}{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
 
     def _segment(self, instant: Instant) -> int:
         return max(bisect_right(self.transitions, instant, key=itemgetter(0)) - 1, 0)
@@ -108,13 +110,13 @@ class Calendar:
             instant = local - self.transitions[k][1]
             if self._segment(instant) == k:
                 return instant
-        # No segment shows it: a gap. It ends at the transition whose new offset carries the clock past `local`.
+        # A gap. It ends at the transition whose new offset carries the clock past `local`.
         return next(start for start, offset in (self.transitions[k] for k in near) if local < start + offset)
 
-    # ---------------------------------------------------------------------------------------- steps and windows
+    # -------------------------------------------------------------------------------------- steps and windows
 
     def shift(self, instant: Instant, months: int) -> Instant:
-        """The same time of day, `months` later (earlier if negative); a day that month lacks is its last (rule A4)."""
+        """The same time of day, `months` later (or earlier); a day that month lacks is its last (rule A4)."""
         day, day_us = self.civil(instant)
         return self.instant_of(_months_from(day, months), day_us)
 
@@ -142,7 +144,7 @@ class Calendar:
     def _months_around(self, first: date, months: int) -> Span:
         return Span(self.midnight(first), self.midnight(_months_from(first, months)))
 
-    # --------------------------------------------------------------------------------------------------- days off
+    # ----------------------------------------------------------------------------------------------- days off
 
     def working(self, day: date) -> bool:
         """Whether `day` is neither a Saturday, a Sunday nor a holiday."""
@@ -163,17 +165,17 @@ class Calendar:
     def business_hours(
         self, span: Span, *, opens_minute: int, closes_minute: int, weekdays: frozenset[int]
     ) -> Spans:
-        """What of `span` lies in business hours: [opens, closes) on those ISO weekdays that are no holidays."""
+        """What of `span` is business hours: [opens, closes) on those ISO weekdays that are no holidays."""
         return within(spans(self._open(span, opens_minute, closes_minute, weekdays)), span)
 
     def _open(self, span: Span, opens: int, closes: int, weekdays: frozenset[int]) -> Iterator[Span]:
         day = self.date_of(span.start)
-        while (start := self.midnight(day)) < span.end:
+        while self.midnight(day) < span.end:
             if day.isoweekday() in weekdays and day not in self.holidays:
                 yield Span(self.instant_of(day, opens * MINUTE), self.instant_of(day, closes * MINUTE))
             day += timedelta(1)
 
-    # -------------------------------------------------------------------------------------------------- deadlines
+    # ---------------------------------------------------------------------------------------------- deadlines
 
     def last_day(self, event: date, clear_days: int, reading: Forward) -> date:
         """Until the end of which day something due within `clear_days` of `event` may be done."""
@@ -188,7 +190,7 @@ class Calendar:
         return self.midnight(self.last_day(self.date_of(window_end - 1), clear_days, reading) + timedelta(1))
 
     def latest_notice(self, start: date, clear_days: int, reading: Back) -> date:
-        """The last day on which something that happens on `start` can be announced `clear_days` ahead (rule D2)."""
+        """The last day to announce something that happens on `start`, `clear_days` ahead (rule D2)."""
         if reading == "extended":
             day = start
             for _ in range(clear_days):
@@ -198,7 +200,7 @@ class Calendar:
         return self.previous_working(day) if reading == "prudent" else day
 
     def notice_in_time(self, notice: date, start: date, clear_days: int, reading: Back) -> bool:
-        """Whether `clear_days` full days lie between the day of the notice and that of the start (rule D2)."""
+        """Whether `clear_days` lie between the day of the notice and that of the start (rule D2)."""
         return notice <= self.latest_notice(start, clear_days, reading)
 
     def reservation_deadline(self, instant: Instant, hours: int, reading: Hours = "safe") -> Instant:
@@ -217,9 +219,9 @@ class Calendar:
                 return min(instant + term, wall)
 
     def unwaived_since(self, arrived: Instant, hours: int) -> Instant:
-        """The first instant that a notice which came at `arrived` still saves: those before it were waived (rule C1).
+        """The first instant that a notice which came at `arrived` still saves; earlier ones were waived (rule C1).
 
-        It is found by bisection, since the safe deadline never runs backwards.
+        Bisection finds it, since the safe deadline never runs backwards.
         """
         low, high = arrived - hours * HOUR - DAY, arrived - hours * HOUR + DAY
         while low < high:
