@@ -1,13 +1,14 @@
 """What a kind of probe is: one question, asked once, under somebody else's deadline."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.core.timeline import Duration
-from collector.host.network import Network
+from collector.core.timeline import SECOND, Duration
+from collector.host.network import Network, NetworkFault, Phases
 
 Credentials = Mapping[str, str]
 """Secrets by name (`access_key`, `secret_key`, …); never written into a line, a log or a message."""
@@ -42,6 +43,8 @@ class ProbeContext:
     """A token no other run has ever had, for object names and nonces."""
     wall: Callable[[], int]
     """Wall-clock µs, for signatures only."""
+    phases: Phases = field(default_factory=Phases)
+    """How far this run has come: the network fills it, and it is still there when the run was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +67,15 @@ class ProbeSpec:
     """Names of the credentials a run needs, whatever its params."""
     provider_api: bool = False
     """Its requests count against the provider's rate budget."""
+
+
+async def ask(spec: ProbeSpec, target: str, params: msgspec.Struct, context: ProbeContext) -> Observation:
+    """One run under its deadline. Faults and timeouts are observations; only our own mistakes are raised."""
+    try:
+        async with asyncio.timeout(context.timeout / SECOND):
+            return await spec.run(target, params, context)
+    except TimeoutError:
+        fault = context.phases.timed_out()
+    except NetworkFault as error:
+        fault = error
+    return Observation(outcome=fault.outcome, reason=fault.reason, phases=fault.phases, facts=fault.facts)
