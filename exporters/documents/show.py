@@ -1,0 +1,57 @@
+"""How instants, durations and ratios are put on a screen: readable, exact, and never rounded up."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DIGITS = 5
+"""Digits after the decimal point of a percentage; what lies beyond is cut, never rounded (clause 24)."""
+
+
+def zone(name: str, *, utc: bool) -> tzinfo:
+    """Where people's times are told: the contract's zone, or UTC on request."""
+    return UTC if utc else ZoneInfo(name)
+
+
+def instant(at: Instant, where: tzinfo) -> str:
+    """`at` with its offset, to the last microsecond that is not zero: "2026-11-22 14:03:05.25+01:00"."""
+    local = (EPOCH + timedelta(microseconds=at)).astimezone(where)
+    fraction = f"{local.microsecond:06d}".rstrip("0")
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S}{'.' if fraction else ''}{fraction}{offset[:3]}:{offset[3:5]}"
+
+
+def duration(length: Duration) -> str:
+    """`length` in full, without a loss: "1 d 2 h 3 min 4.005 s"."""
+    if length < 0:
+        return "-" + duration(-length)
+    days, rest = divmod(length, DAY)
+    hours, rest = divmod(rest, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+    if rest or not parts:
+        parts.append(_seconds(rest))
+    return " ".join(parts)
+
+
+def _seconds(length: Duration) -> str:
+    whole, rest = divmod(length, SECOND)
+    fraction = f"{rest:06d}".rstrip("0")
+    return f"{whole}{'.' if fraction else ''}{fraction} s"
+
+
+def percent(ratio: Fraction, digits: int = DIGITS) -> str:
+    """`ratio` as a percentage cut after `digits`; "≥" says that something was cut: "≥99.96999 %"."""
+    scaled = ratio * 100 * 10**digits
+    cut = scaled.numerator // scaled.denominator
+    whole, rest = divmod(abs(cut), 10**digits)
+    text = f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".")
+    return f"{'' if cut == scaled else '≥'}{'-' if cut < 0 else ''}{text} %"
+
+
+def exactly(ratio: Fraction | None) -> str | None:
+    """`ratio` for programs: "n/d", exact."""
+    return None if ratio is None else f"{ratio.numerator}/{ratio.denominator}"

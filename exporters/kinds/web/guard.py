@@ -1,0 +1,107 @@
+"""Who may ask the server: everybody on this machine, elsewhere only holders of the token over TLS."""
+
+import hmac
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from collector.errors import ConfigurationError
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""What a supervisor may ask without a token: whether we live, nothing about anybody's services."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the server listens, and what guards it there."""
+
+    host: str = "127.0.0.1"
+    port: int = 9779
+    """0 takes a free one."""
+    token: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
+    behind_proxy: bool = False
+    """A proxy that ends TLS stands before us; said by the operator, not found out."""
+
+    @property
+    def loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def permitted(listen: Listen) -> None:
+    """Raises ConfigurationError where what is served would be open to the network."""
+    problems = []
+    if not listen.loopback and not listen.token:
+        problems.append(
+            f"serve.listen: {listen.host} is not loopback: expected a token, got none: set serve.token_file,"
+            " or listen on 127.0.0.1"
+        )
+    if not listen.loopback and listen.certificate is None and not listen.behind_proxy:
+        problems.append(
+            f"serve.listen: {listen.host} is not loopback: expected TLS or a stated proxy, got neither:"
+            " set serve.certificate and serve.key, or serve.behind_proxy = true"
+        )
+    if (listen.certificate is None) != (listen.key is None):
+        problems.append("serve.certificate and serve.key: expected both or none, got one")
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def tls(listen: Listen) -> ssl.SSLContext | None:
+    """The server's TLS, if it has a certificate; raises ConfigurationError when the files do not serve."""
+    if listen.certificate is None or listen.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(listen.certificate, listen.key)
+    except (OSError, ssl.SSLError) as error:
+        where = f"serve.certificate: {listen.certificate}, serve.key: {listen.key}"
+        raise ConfigurationError(
+            [f"{where}: expected a certificate and its key in PEM, got {error}"]
+        ) from None
+    return context
+
+
+def guarded(listen: Listen) -> Middleware:
+    """The middleware that lets nobody else in."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if listen.loopback and not listen.behind_proxy and not _names_this_machine(request.host):
+            # A page elsewhere may point its own name at 127.0.0.1 and have a browser here read us for it.
+            raise web.HTTPMisdirectedRequest(text="ask for this machine by 127.0.0.1 or localhost\n")
+        if listen.token and request.path not in OPEN_PATHS:
+            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), listen.token.encode()):
+                raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="a token is needed\n")
+        response = await handler(request)
+        response.headers.update(HEADERS)
+        return response
+
+    return guard
+
+
+def _names_this_machine(host: str) -> bool:
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
