@@ -31,9 +31,14 @@ PROGRAM_OF = {
 
 def needs(*packages: str) -> None:
     """Skip the test, naming what is missing; with CI=true a skip is a failure."""
+    absent = missing(*packages)
+    _unless(absent, "needs the Debian packages " + ", ".join(absent))
+
+
+def missing(*packages: str) -> list[str]:
+    """Those of the packages whose program is not on this machine."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = [p for p in packages if shutil.which(PROGRAM_OF[p], path=path) is None]
-    _unless(missing, "needs the Debian packages " + ", ".join(missing))
+    return [p for p in packages if shutil.which(PROGRAM_OF[p], path=path) is None]
 
 
 def needs_root() -> None:
@@ -47,6 +52,21 @@ def _unless(missing: list[str], why: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(why)
     pytest.skip(why)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come last, so that a first failure shows within seconds."""
+    items.sort(key=_is_slow)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The slow tests are not begun when a fast one has failed."""
+    if nextitem is not None and _is_slow(nextitem) and not _is_slow(item) and item.session.testsfailed:
+        item.session.shouldstop = "a fast test has failed: the slow ones are not run"
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
