@@ -1,6 +1,7 @@
 """nginx, serving one small page that says which backend it is."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers.process import Server, listens
@@ -19,7 +20,7 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen {host}:{port};
         location / {{
             add_header X-Backend {name};
             return 200 "served by {name}\\n";
@@ -32,20 +33,35 @@ http {{
 class Nginx(Server):
     """Answers every path with 200, the text "served by NAME" and the header X-Backend."""
 
-    def __init__(self, directory: Path, port: int, name: str) -> None:
+    def __init__(
+        self, directory: Path, port: int, name: str, *, host: str = "127.0.0.1", prefix: Sequence[str] = ()
+    ) -> None:
         super().__init__(directory)
         self.port = port
         self.name = name
+        self.host = host
+        self.prefix = list(prefix)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://{self.host}:{self.port}/"
 
     def command(self) -> list[str]:
         file = self.directory / "nginx.conf"
-        file.write_text(CONFIGURATION.format(directory=self.directory, port=self.port, name=self.name))
+        file.write_text(
+            CONFIGURATION.format(directory=self.directory, host=self.host, port=self.port, name=self.name)
+        )
         program = shutil.which("nginx", path="/usr/sbin") or "nginx"
-        return [program, "-p", str(self.directory), "-e", str(self.directory / "error.log"), "-c", str(file)]
+        return [
+            *self.prefix,
+            program,
+            "-p",
+            str(self.directory),
+            "-e",
+            str(self.directory / "error.log"),
+            "-c",
+            str(file),
+        ]
 
     def answers(self) -> bool:
-        return listens(self.port)
+        return listens(self.port, self.host)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port, needs
+from tests.conftest import free_port, needs, needs_root
 from tests.servers.ceph import RadosGateway
 from tests.servers.chrony import Chrony
 from tests.servers.haproxy import Haproxy
+from tests.servers.namespace import Namespace
 from tests.servers.nginx import Nginx
 from tests.servers.process import listens
 from tests.servers.prometheus import Prometheus
@@ -56,3 +57,17 @@ def test_the_rados_gateway_speaks_s3(tmp_path: Path) -> None:
     with RadosGateway(tmp_path, free_port()) as server:
         assert server.answers()
     assert not server.answers()
+
+
+def test_a_namespace_is_reached_until_its_cable_is_pulled(tmp_path: Path) -> None:
+    needs("nginx-light", "iproute2")
+    needs_root()
+    with (
+        Namespace(1) as there,
+        Nginx(tmp_path, free_port(), "there", host=there.address, prefix=there.prefix()) as site,
+    ):
+        assert site.answers()
+        there.cut()
+        assert not site.answers()
+        there.mend()
+        assert site.answers()
