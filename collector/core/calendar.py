@@ -1,13 +1,13 @@
 """Civil time of a contract's zone as data: dates, windows, clear and working days, deadlines.
 
-Rule T3: the zone's offsets and its holidays come in as data (`collector.contracts` reads them), so that their
-versions are part of every statement. Local time is an integer too: the microseconds that a wall clock of the zone
-has shown since its own 1970-01-01 00:00. A local time that a clock change skips stands for the first instant after
-the gap, one that occurs twice for its first pass.
+Rule T3: the zone's offsets and its holidays come in as data (`collector.contracts` reads them), so that
+their versions are part of every statement. Local time is an integer too: the microseconds that a wall
+clock of the zone has shown since its own 1970-01-01 00:00. A local time that a clock change skips stands
+for the first instant after the gap, one that occurs twice for its first pass.
 
-Terms run in two directions, never in one function: one that runs *forward* from an event may be extended past days
-off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure moves the former
-only). Each way of counting has a name; `safe` and `strict` give the customer least.
+Terms run in two directions, never in one function: one that runs *forward* from an event may be extended
+past days off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure
+moves the former only). Each way of counting has a name; `safe` and `strict` give the customer least.
 """
 
 from bisect import bisect_right
@@ -31,15 +31,15 @@ from collector.core.timeline import (
 )
 
 Forward: TypeAlias = Literal["strict", "working", "franc", "extended"]
-"""What is due within n clear days of a day E may be done until the end of: E+n; E+n moved past days off; E+n+1; E+n+1
-moved past days off."""
+"""Due within n clear days of a day E is what is done by the end of: E+n; E+n moved past days off; E+n+1;
+E+n+1 moved past days off."""
 
 Back: TypeAlias = Literal["strict", "prudent", "extended"]
-"""What needs n clear days before a day M may be done until: n full days lie between; that moved back before days off;
-n full working days lie between."""
+"""The last day that leaves n clear days before a day M: n full days lie between; that moved back before
+days off; n full working days lie between."""
 
 Hours: TypeAlias = Literal["safe", "elapsed", "wall", "full-hour"]
-"""A term in hours runs: as the earlier of the next two; elapsed; on the zone's wall clock; from the next full hour."""
+"""A term in hours runs: as the earlier of the next two; elapsed; on the wall clock; from the next hour on."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _SATURDAY = 5
@@ -56,8 +56,8 @@ class Civil(NamedTuple):
 class Calendar:
     """Civil time of one zone, with its holidays, as of one version of either.
 
-    `transitions` are (instant, offset from UTC in µs) in order, more than a day apart; the first holds for all time
-    before it too, the last for all after.
+    `transitions` are (instant, offset from UTC in µs) in order, more than a day apart; the first holds for
+    all time before it too, the last for all after.
     """
 
     zone: str
@@ -82,7 +82,7 @@ class Calendar:
         return self.civil(instant).date
 
     def instant_of(self, day: date, day_us: Duration = 0) -> Instant:
-        """When the wall clock shows `day_us` past 00:00 of `day`: at the end of a gap, at the first of two passes."""
+        """When the wall clock shows `day_us` past 00:00 of `day`: end of a gap, first of two passes."""
         return self._instant_of_local((day.toordinal() - _EPOCH) * DAY + day_us)
 
     def midnight(self, day: date) -> Instant:
@@ -90,7 +90,7 @@ class Calendar:
         return self.instant_of(day)
 
     def iso(self, instant: Instant) -> str:
-        """Local time with its offset, like 2026-10-26T11:00:00+01:00; a fraction of a second only where there is one."""
+        """Local time with its offset: 2026-10-26T11:00:00+01:00, with microseconds where there are any."""
         day, day_us = self.civil(instant)
         seconds, fraction = divmod(day_us, SECOND)
         offset = self.offset(instant)
@@ -219,7 +219,7 @@ class Calendar:
                 return min(instant + term, wall)
 
     def unwaived_since(self, arrived: Instant, hours: int) -> Instant:
-        """The first instant that a notice which came at `arrived` still saves; earlier ones were waived (rule C1).
+        """The first instant that a notice which came at `arrived` still saves: no earlier one (rule C1).
 
         Bisection finds it, since the safe deadline never runs backwards.
         """

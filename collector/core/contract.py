@@ -1,24 +1,62 @@
 """A contract as data: commitments, deductions, deadlines, penalties and readings, each beside its clause."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from collector.core.timeline import Duration
+from collector.core.timeline import Duration, decimal
 
 Choice: TypeAlias = str
 Readings: TypeAlias = dict[str, Choice]
 """Reading → the choice in force, for every reading of a contract."""
 
+READINGS: Mapping[str, frozenset[Choice]] = {
+    "excluded-time": frozenset({"period-stays", "leaves-period"}),
+    "window": frozenset({"smaller-credit", "larger-credit"}),
+    "grace-kind": frozenset({"accumulated", "wall"}),
+    "grace-scope": frozenset({"headed", "access-only"}),
+    "grace-unit": frozenset({"outage", "joined"}),
+    "platform-throttle": frozenset({"not-unavailable", "unavailable"}),
+    "overrun": frozenset({"until-it-ends", "as-announced"}),
+    "notice-time": frozenset({"theirs-sent-ours-received", "theirs-received-ours-sent"}),
+    "clear-days": frozenset({"strict", "extended"}),
+    "reservation-clock": frozenset({"each-instant", "outage-end"}),
+    "claim-clock": frozenset({"first-missed-window", "claimed-window"}),
+    "ticket": frozenset({"always", "support-only"}),
+    "command-api": frozenset({"once", "each"}),
+    "penalty-unit": frozenset({"commitment", "resource"}),
+    "cap-period": frozenset({"rolling-year", "claim"}),
+    "no-formula": frozenset({"no-credit", "shortfall"}),
+}
+"""Every reading that code has functions for, with the choices they know; a contract says which is safe."""
+
+DEDUCTION_RULES = frozenset({"declared", "announced"})
+"""What judges a declared deduction: its own standing; and the clear days between its notice and its start."""
+
+PENALTY_FORMULAS = frozenset({"shortfall"})
+"""What can compute a credit: (promised - attained) * factor * base, capped."""
+
 Measure: TypeAlias = Literal["availability", "latency", "durability", "iops", "response", "restoration"]
+
+
+def ratio(text: str) -> Fraction:
+    """The exact fraction that "99.97 %" (9997/10000) or "10" is; ValueError for anything else.
+
+    Never from a float: 0.99999 in binary is another number than 99999/100000.
+    """
+    number = decimal(text.removesuffix("%").removesuffix(" "))
+    if number is None:
+        raise ValueError(f'expected a quoted ratio like "99.97 %", got "{text}"')
+    return number / 100 if text.endswith("%") else number
 
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clause: str
 
 
-class Limit(_Data, frozen=True):
+class Limit(_Data, frozen=True, kw_only=True):
     """How long one severity of ticket may take."""
 
     severity: int
@@ -26,7 +64,7 @@ class Limit(_Data, frozen=True):
     business_hours: bool = False
 
 
-class Commitment(_Data, frozen=True):
+class Commitment(_Data, frozen=True, kw_only=True):
     """One promise. `target` is a fraction (99.97 % is 9997/10000); `limit` is a latency in µs."""
 
     id: str
@@ -41,22 +79,23 @@ class Commitment(_Data, frozen=True):
     """Promised again elsewhere: the commitment whose measurement this one shares."""
 
 
-class Refusal(_Data, frozen=True):
+class Refusal(_Data, frozen=True, kw_only=True):
     """Something that the contract promises nothing about; a plan that names it is refused."""
 
     id: str
     why: str
 
 
-class DeductionRule(_Data, frozen=True):
+class DeductionRule(_Data, frozen=True, kw_only=True):
     """Time that the contract takes out. `rule` names the function that judges the declaration's standing."""
 
     kind: str
     rule: str = "declared"
     notice_clear_days: int | None = None
+    """For `announced`: how many clear days must lie between the notice and the start."""
 
 
-class Grace(_Data, frozen=True):
+class Grace(_Data, frozen=True, kw_only=True):
     """Time that never counts at the start of a network incident."""
 
     amount: Duration
@@ -67,13 +106,13 @@ class Grace(_Data, frozen=True):
     """The commitments that its sentence heads."""
 
 
-class Countable(_Data, frozen=True):
+class Countable(_Data, frozen=True, kw_only=True):
     """The shortest outage that counts at all (0 where a contract has none)."""
 
     minimum: Duration = 0
 
 
-class Deadlines(_Data, frozen=True):
+class Deadlines(_Data, frozen=True, kw_only=True):
     """Every term of the contract. Clear days are full calendar days between two events."""
 
     reservation_hours: int
@@ -84,10 +123,28 @@ class Deadlines(_Data, frozen=True):
     invoice_contest_clause: str
     credit_valid_years: int
     credit_clause: str
+    hardware_notice_days: int
+    """How long before hardware maintenance the provider says it writes; less does not make it unannounced."""
+    hardware_notice_clause: str
 
 
-class Penalty(_Data, frozen=True):
-    """Ps = (Sg − Sc) × factor × base; `formula` names the function that computes it."""
+class Throttle(_Data, frozen=True, kw_only=True):
+    """What the provider refuses because of rate, without that being unavailability."""
+
+    identical_apart: Duration
+    """Identical requests may come no closer than this."""
+
+
+class Liability(_Data, frozen=True, kw_only=True):
+    """What may be asked for beyond penalties: named in a claim, never computed."""
+
+    billings: int
+    billings_past: int
+    past_days: int
+
+
+class Penalty(_Data, frozen=True, kw_only=True):
+    """(promised - attained) * factor * base; `formula` names the function that computes it."""
 
     formula: str
     factor: Fraction
@@ -99,16 +156,17 @@ class Penalty(_Data, frozen=True):
     cap_of_invoice_clause: str
 
 
-class Business(_Data, frozen=True):
-    """The hours in which business hours run, in the contract's zone: [opens, closes), minutes after midnight."""
+class Business(_Data, frozen=True, kw_only=True):
+    """When business hours run, in the contract's zone: [opens, closes), minutes after midnight."""
 
     opens_minute: int
     closes_minute: int
+    """At most 1440, the end of the day."""
     weekdays: tuple[int, ...]
     """ISO: Monday is 1."""
 
 
-class Reading(_Data, frozen=True):
+class Reading(_Data, frozen=True, kw_only=True):
     """A clause that can be read in more than one way."""
 
     id: str
@@ -118,14 +176,14 @@ class Reading(_Data, frozen=True):
     says_arguable: str
 
 
-class InForce(_Data, frozen=True):
+class InForce(_Data, frozen=True, kw_only=True):
     """Half-open dates "YYYY-MM-DD" in the contract's zone; `until` is empty while the version is in force."""
 
     since: str
     until: str = ""
 
 
-class Contract(_Data, frozen=True):
+class Contract(_Data, frozen=True, kw_only=True):
     """One version of one provider's terms."""
 
     id: str
@@ -142,7 +200,9 @@ class Contract(_Data, frozen=True):
     grace: Grace | None = None
     countable: Countable
     deadlines: Deadlines
+    throttle: Throttle | None = None
     penalty: Penalty | None = None
+    liability: Liability | None = None
     business: Business
     readings: tuple[Reading, ...]
 

@@ -1,11 +1,12 @@
 """Instants, durations, spans and their set algebra, in whole microseconds.
 
-Rule T1: instants are microseconds since 1970-01-01T00:00:00Z, spans are half-open [start, end), a set of spans is
-kept sorted, disjoint and without empty or touching members. All that is taken off is taken off by set difference,
-so nothing can be taken off twice.
+Rule T1: instants are microseconds since 1970-01-01T00:00:00Z, spans are half-open [start, end), a set of
+spans is kept sorted, disjoint and without empty or touching members. All that is taken off is taken off by
+set difference, so nothing can be taken off twice.
 """
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
@@ -20,6 +21,28 @@ SECOND: Duration = 1_000_000
 MINUTE: Duration = 60 * SECOND
 HOUR: Duration = 60 * MINUTE
 DAY: Duration = 24 * HOUR
+
+
+_UNITS: dict[str, Duration] = {
+    "us": 1, "µs": 1, "ms": MILLISECOND, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY,
+}  # fmt: skip
+
+
+def decimal(text: str) -> Fraction | None:
+    """The exact value of digits with at most one point between them, like "99.97"; None for anything else."""
+    whole, point, part = text.partition(".")
+    plain = text.isascii() and whole.isdecimal() and (part.isdecimal() if point else not part)
+    return Fraction(text) if plain else None
+
+
+def duration_of(text: str) -> Duration:
+    """The microseconds that "10s", "1.5 s", "2 min", "10 ms" or "48 h" is; ValueError for anything else."""
+    unit = text.lstrip("0123456789.").removeprefix(" ")
+    number = decimal(text.removesuffix(unit).removesuffix(" "))
+    exact = None if number is None or unit not in _UNITS else number * _UNITS[unit]
+    if exact is None or exact.denominator != 1:
+        raise ValueError(f'expected a duration like "10s", got "{text}"')
+    return exact.numerator
 
 
 class Span(NamedTuple):
