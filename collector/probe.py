@@ -22,8 +22,8 @@ class Observation:
     reason: Reason = Reason.NONE
     value: Duration | None = None
     """The latency this kind is about; none where nothing was answered."""
-    error: Duration = 0
-    """Bound on the error of `value` that the kind knows of; the runner adds the loop's lag."""
+    error: Duration | None = None
+    """Bound on the error of `value` where the kernel measured it; none where our loop did: its lag is the bound."""
     phases: Mapping[str, Duration] = field(default_factory=dict)
     """resolve, connect, tls, first_byte, transfer: as far as it got; a failed run has those that ended."""
     facts: Mapping[str, int | str] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """The one place that reads time: boot time for durations, wall time for positions, and how far to trust it.
 
-Rule T4: durations rest on CLOCK_BOOTTIME, which never steps and goes on while the machine sleeps. An instant is boot
-time plus the offset to wall time that the last `clock` line states, so the caller of `observe` journals what it gets.
+Rule T4: durations rest on CLOCK_BOOTTIME, which never steps and goes on while the machine sleeps. An instant
+is boot time plus the offset to wall time that the last `clock` line states, so whoever calls `observe`
+journals what it gives.
 """
 
 import ctypes
@@ -147,7 +148,7 @@ def _offset() -> Duration:
 
 
 def _kernel_status() -> tuple[int, Duration]:
-    """The kernel's clock status bits and its bound on the error in µs; unsynchronised where it may not be asked."""
+    """The kernel's clock status bits and its bound on the error in µs; unsynchronised if it may not say."""
     timex = _Timex()
     if _libc.adjtimex(ctypes.byref(timex)) == -1:
         # A sandbox that forbids @clock system calls (systemd's ProtectClock=) forbids asking, too.

@@ -34,11 +34,11 @@ _OURS = frozenset(
         errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT, errno.EINVAL,
     }
 )  # fmt: skip
-"""No route, no address, no descriptor, no memory, or not allowed: nothing of it says anything about the service."""
+"""No route, no address, no descriptor, no memory, or not allowed: it says nothing about the service."""
 
 
 def of_os_error(error: OSError) -> tuple[Outcome, Reason]:
-    """What an operating system's error on a socket stands for; anything unnamed is a connection that was cut."""
+    """What a system error on a socket stands for; anything unnamed is a connection that was cut."""
     if error.errno in _OURS:
         return Outcome.BLIND, Reason.ROUTE
     if error.errno in _REFUSED:

@@ -1,75 +1,132 @@
-"""Everything that a probe may do on the network, with its time told apart by phase and its faults by whose they are."""
+"""Everything that a probe may do on the network; phases are told apart, faults by whose they may be."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from collector.core.timeline import Duration, Instant
-from collector.host.faults import NetworkFault
+from collector.core.record import Outcome, Reason
+from collector.core.timeline import Duration
+from collector.host.datagram import Datagram, exchange
+from collector.host.faults import NetworkFault, of_os_error
+from collector.host.http import CONNECTION_FACTS, PHASES, Answer, Http, Request, handshake
+from collector.host.names import Address, Names, literal
 from collector.host.phases import Phases
 
-__all__ = ["Answer", "Datagram", "Network", "NetworkFault", "Phases", "Request"]
+__all__ = [
+    "CONNECTION_FACTS",
+    "PHASES",
+    "Answer",
+    "Connection",
+    "Datagram",
+    "Network",
+    "NetworkFault",
+    "Phases",
+    "Request",
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One HTTP request. Redirections are never followed here."""
+class Connection:
+    """A TCP connection; made by `Network.connect`, which also closes it."""
 
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    limit_bytes: int = 1 << 20
-    """More body than this is a fault (`oversize`)."""
-    ca: str = ""
-    """File of the only authorities to trust; empty for the system's."""
-    verify: bool = True
-    warm: bool = False
-    """Use a connection that is already there, if one is."""
+    def __init__(self, connected: socket.socket, phases: Phases) -> None:
+        self._socket = connected
+        self._phases = phases
+        self.round_trip, self.retransmitted = handshake(connected)
+        """The handshake's round trip in µs as the kernel measured it; of use where nothing was sent again."""
 
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`; raises NetworkFault."""
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._socket, data)
+        except OSError as error:
+            raise self._fault(error) from error
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back, complete."""
+    async def receive(self, limit: int = 65_536) -> bytes:
+        """What comes next, at most `limit` bytes; empty at the end. Raises NetworkFault."""
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._socket, limit)
+        except OSError as error:
+            raise self._fault(error) from error
 
-    status: int
-    headers: Mapping[str, str]
-    """Names in any case; of repeated headers the first."""
-    body: bytes
+    async def receive_exactly(self, length: int) -> bytes:
+        """`length` bytes; an earlier end is a connection cut (NetworkFault)."""
+        data = b""
+        while len(data) < length:
+            more = await self.receive(length - len(data))
+            if not more:
+                raise NetworkFault(Outcome.FAILED, Reason.RESET, self._phases.took, self._phases.facts)
+            data += more
+        return data
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datagram:
-    """The answer to a datagram of ours, with both ends of the exchange as near to the wire as the kernel tells."""
-
-    payload: bytes
-    sent: Instant
-    """Wall clock."""
-    received: Instant
-    round_trip: Duration
-    error: Duration
-    """Bound on the error of `round_trip`."""
+    def _fault(self, error: OSError) -> NetworkFault:
+        return NetworkFault(*of_os_error(error), self._phases.took, self._phases.facts)
 
 
 class Network:
-    """Sockets, TLS, HTTP and name lookups; shared by all probes of a process. Close it when done."""
+    """Sockets, TLS, HTTP and name lookups of one loop, shared by all its probes. Close it when done."""
 
     def __init__(self, *, agent: str = "constat") -> None:
-        """`agent` is the User-Agent of every request, by which the provider's own logs can be searched."""
-        self._agent = agent
+        """`agent` is the User-Agent of every request: the provider's own logs can be searched for it."""
+        self._names = Names()
+        self._http = Http(self._names, agent)
 
     async def http(self, request: Request, phases: Phases) -> Answer:
         """Ask and read the whole answer; raises NetworkFault."""
-        raise NotImplementedError
+        return await self._http.ask(request, phases)
 
-    async def resolve(self, host: str, phases: Phases) -> str:
-        """The first address of `host`; a literal address is its own."""
-        raise NotImplementedError
+    async def resolve(self, host: str, phases: Phases) -> Address:
+        """The first address of `host`, itself if it is one; raises NetworkFault (blind, resolver)."""
+        address = literal(host)
+        if address is not None:
+            return address
+        phases.enter("resolve")
+        try:
+            address = await self._names.first(host)
+        except OSError as error:
+            raise NetworkFault(Outcome.BLIND, Reason.RESOLVER, phases.took) from error
+        phases.leave()
+        phases.facts["peer"] = address.host
+        return address
+
+    @asynccontextmanager
+    async def connect(self, host: str, port: int, phases: Phases) -> AsyncIterator[Connection]:
+        """A new TCP connection, closed at the end; raises NetworkFault."""
+        address = await self.resolve(host, phases)
+        phases.enter("connect")
+        try:
+            connected = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            raise NetworkFault(*of_os_error(error), phases.took, phases.facts) from error
+        with connected:
+            try:
+                await asyncio.get_running_loop().sock_connect(connected, (address.host, port))
+            except OSError as error:
+                raise NetworkFault(*of_os_error(error), phases.took, phases.facts) from error
+            phases.leave()
+            yield Connection(connected, phases)
 
     async def exchange(
         self, host: str, port: int, payload: bytes, accept: Callable[[bytes], bool], phases: Phases
     ) -> Datagram:
-        """Send one datagram and wait for one from the same peer that `accept` takes."""
-        raise NotImplementedError
+        """Send one datagram and wait for one of the same peer that `accept` takes; raises NetworkFault."""
+        address = await self.resolve(host, phases)
+        try:
+            return await exchange(address, port, payload, accept)
+        except OSError as error:
+            raise NetworkFault(*of_os_error(error), phases.took, phases.facts) from error
 
     async def close(self) -> None:
         """Close what is open."""
+        await self._http.close()
+        self._names.close()
+
+
+def round_trip(connection: Connection, phases: Phases) -> tuple[Duration, Duration]:
+    """How long a connection took to open and the bound on its error: the kernel's, unless something was lost.
+
+    After a lost segment the kernel measures the retry alone; then the whole wait is what the peer gave us.
+    """
+    if connection.retransmitted or not connection.round_trip:
+        return phases.took["connect"], 0
+    return connection.round_trip, 1

@@ -43,7 +43,7 @@ class Phases:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """All that happens inside is one phase called `name`: a second request, whose own phases matter to no one."""
+        """All that happens inside is one phase, `name`: a second request, say, of which the whole matters."""
         self._part = name
         try:
             yield
@@ -51,7 +51,7 @@ class Phases:
             self._part = ""
 
     def timed_out(self) -> NetworkFault:
-        """What a run came to that was cancelled now: the service's fault, unless it was our resolver we waited for."""
+        """What a run comes to that is cancelled now: ours, if it was our resolver that it waited for."""
         if self.stage == "resolve":
             return NetworkFault(Outcome.BLIND, Reason.RESOLVER, self.took, self.facts)
         return NetworkFault(Outcome.FAILED, Reason.TIMEOUT, self.took, self.facts)
