@@ -1,0 +1,1 @@
+"""What it costs, measured as ratios in one run; never a test."""

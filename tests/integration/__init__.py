@@ -1,0 +1,1 @@
+"""Constat as its user runs it, against real servers and real faults."""
