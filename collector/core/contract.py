@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from collector.core.timeline import Duration, decimal
+from collector.core.timeline import Term, decimal
 
 Choice: TypeAlias = str
 Readings: TypeAlias = dict[str, Choice]
@@ -60,7 +60,7 @@ class Limit(_Data, frozen=True, kw_only=True):
     """How long one severity of ticket may take."""
 
     severity: int
-    limit: Duration
+    limit: Term
     business_hours: bool = False
 
 
@@ -71,7 +71,7 @@ class Commitment(_Data, frozen=True, kw_only=True):
     measure: Measure
     window: Literal["P1M", "P1Y", "sample", "ticket"]
     target: Fraction | None = None
-    limit: Duration | None = None
+    limit: Term | None = None
     limits: tuple[Limit, ...] = ()
     all_zones: bool = False
     """Marked with a star: only where the customer deployed on every zone of the region."""
@@ -98,8 +98,8 @@ class DeductionRule(_Data, frozen=True, kw_only=True):
 class Grace(_Data, frozen=True, kw_only=True):
     """Time that never counts at the start of a network incident."""
 
-    amount: Duration
-    joined_within: Duration
+    amount: Term
+    joined_within: Term
     incidents_of: str
     """The commitment whose outages make the incidents."""
     heads: tuple[str, ...]
@@ -109,7 +109,7 @@ class Grace(_Data, frozen=True, kw_only=True):
 class Countable(_Data, frozen=True, kw_only=True):
     """The shortest outage that counts at all (0 where a contract has none)."""
 
-    minimum: Duration = 0
+    minimum: Term = 0
 
 
 class Deadlines(_Data, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ class Deadlines(_Data, frozen=True, kw_only=True):
 class Throttle(_Data, frozen=True, kw_only=True):
     """What the provider refuses because of rate, without that being unavailability."""
 
-    identical_apart: Duration
+    identical_apart: Term
     """Identical requests may come no closer than this."""
 
 

@@ -8,13 +8,16 @@ set difference, so nothing can be taken off twice.
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00:00Z; leap seconds are not counted, as POSIX does not."""
 
 Duration: TypeAlias = int
 """Microseconds."""
+
+Term: TypeAlias = Annotated[Duration, "quoted"]
+"""A duration that a file states as quoted text, like "10 ms"; `duration_of` reads it."""
 
 MILLISECOND: Duration = 1_000
 SECOND: Duration = 1_000_000
