@@ -106,10 +106,12 @@ def application(views: Views, listen: Listen) -> web.Application:
 async def serving(views: Views, listen: Listen) -> AsyncIterator[str]:
     """Serve while the context is open; gives its address. Raises ConfigurationError if it may not."""
     permitted(listen)
-    runner = web.AppRunner(application(views, listen), access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        application(views, listen), access_log=None, handle_signals=False, shutdown_timeout=1
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listen.host, listen.port, ssl_context=tls(listen), shutdown_timeout=1)
+        site = web.TCPSite(runner, listen.host, listen.port, ssl_context=tls(listen))
         try:
             await site.start()
         except OSError as error:

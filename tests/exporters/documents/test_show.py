@@ -1,0 +1,61 @@
+"""Instants, durations and ratios as people see them."""
+
+from datetime import UTC
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.timeline import DAY, HOUR, MINUTE, SECOND
+from exporters.documents import show
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.mark.parametrize(
+    ("at", "where", "text"),
+    [
+        (1_774_746_000_000_000, PARIS, "2026-03-29 03:00:00+02:00"),  # the moment summer time begins
+        (1_774_745_999_999_999, PARIS, "2026-03-29 01:59:59.999999+01:00"),
+        (1_774_746_000_250_000, UTC, "2026-03-29 01:00:00.25+00:00"),
+    ],
+)
+def test_instants_carry_their_offset_and_every_microsecond(at: int, where: ZoneInfo, text: str) -> None:
+    assert show.instant(at, where) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (0, "0 s"),
+        (1, "0.000001 s"),
+        (MINUTE, "1 min"),
+        (DAY + 2 * HOUR + 3 * MINUTE + 4 * SECOND + 5_000, "1 d 2 h 3 min 4.005 s"),
+        (-90 * SECOND, "-1 min 30 s"),
+    ],
+)
+def test_durations_are_told_in_full(length: int, text: str) -> None:
+    assert show.duration(length) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (Fraction(1), "100 %"),
+        (Fraction(9997, 10000), "99.97 %"),
+        (Fraction(999_999_999, 1_000_000_000), "≥99.99999 %"),  # rounding would say that nothing was lost
+        (Fraction(2, 3), "≥66.66666 %"),
+        (Fraction(0), "0 %"),
+    ],
+)
+def test_percentages_are_cut_and_say_so(ratio: Fraction, text: str) -> None:
+    assert show.percent(ratio) == text
+
+
+@given(st.fractions(0, 1))
+def test_no_percentage_says_more_than_the_ratio_it_stands_for(ratio: Fraction) -> None:
+    told = Fraction(show.percent(ratio).lstrip("≥").removesuffix(" %")) / 100
+
+    assert told <= ratio < told + Fraction(1, 10 ** (show.DIGITS + 2))

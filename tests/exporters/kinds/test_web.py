@@ -1,0 +1,127 @@
+"""The server answers on a real socket, lets nobody in who may not, and is not held up by a slow view."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC
+from typing import Any
+
+import aiohttp
+import pytest
+
+from collector.errors import ConfigurationError, ConstatError
+from exporters.kinds.web.app import Views, serving
+from exporters.kinds.web.guard import Listen, permitted
+
+
+def views(**changed: Any) -> Views:
+    """A server with one service, down."""
+    service = {"service": "api <main>", "state": "down", "since": 1_774_746_000_000_000}
+    promise = {
+        "service": "api <main>", "commitment": "compute.command-api", "best": "2/3", "worst": "1/2",
+        "target": "999/1000", "finding": "MISSED", "coverage": "1/1",
+    }  # fmt: skip
+    outage = {"service": "api <main>", "certain": [[1, 2], [5, 6]], "possible": [[0, 9]]}
+    given: dict[str, Any] = {
+        "metrics": lambda: b"# HELP x x\n",
+        "services": lambda: [service],
+        "commitments": lambda: [promise],
+        "outages": lambda: [outage],
+        "unready": lambda: "",
+        "where": UTC,
+    }
+    return Views(**{**given, **changed})
+
+
+@asynccontextmanager
+async def asking(shown: Views, listen: Listen) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(shown, listen) as address, aiohttp.ClientSession(address) as session:
+        yield session
+
+
+LOOPBACK = Listen(port=0)
+
+
+async def test_figures_come_as_metrics_as_json_and_as_a_page() -> None:
+    async with asking(views(), LOOPBACK) as session:
+        async with session.get("/metrics") as metrics:
+            assert await metrics.read() == b"# HELP x x\n"
+            assert metrics.headers["Content-Type"].startswith("text/plain; version=")
+        async with session.get("/api/v1/services") as services:
+            assert (await services.json())[0]["state"] == "down"
+        async with session.get("/") as page:
+            text = await page.text()
+
+    assert "api &lt;main&gt;" in text
+    assert "<main>" not in text
+    assert "≥66.66666 %" in text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_health_is_answered_while_a_view_is_stuck() -> None:
+    stuck, entered = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        entered.set()
+        stuck.wait()
+        return b""
+
+    async with asking(views(metrics=slow), LOOPBACK) as session:
+        scrape = asyncio.ensure_future(session.get("/metrics"))
+        await asyncio.to_thread(entered.wait)
+        async with session.get("/healthz") as health:
+            assert health.status == 200
+        assert not scrape.done()
+        stuck.set()
+        (await scrape).release()
+
+
+async def test_readiness_says_what_is_missing() -> None:
+    shown = views(unready=lambda: "index is being rebuilt")
+    async with asking(shown, LOOPBACK) as session, session.get("/readyz") as ready:
+        assert ready.status == 503
+        assert await ready.text() == "index is being rebuilt\n"
+
+
+async def test_an_error_of_ours_is_told_in_one_line_with_503() -> None:
+    def damaged() -> bytes:
+        raise ConstatError("expected a journal, got none")
+
+    async with asking(views(metrics=damaged), LOOPBACK) as session, session.get("/metrics") as answer:
+        assert answer.status == 503
+        assert await answer.text() == "expected a journal, got none\n"
+
+
+async def test_a_foreign_name_pointed_at_this_machine_is_turned_away() -> None:
+    foreign = {"Host": "evil.example:80"}
+    async with asking(views(), LOOPBACK) as session, session.get("/metrics", headers=foreign) as answer:
+        assert answer.status == 421
+
+
+@pytest.mark.parametrize("given", ["", "Bearer wrong", "Bearer ünicode"])
+async def test_where_a_token_is_set_nothing_but_health_is_told_without_it(given: str) -> None:
+    async with asking(views(), Listen(port=0, token="s3cret")) as session:
+        async with session.get("/metrics", headers={"Authorization": given} if given else {}) as refused:
+            assert refused.status == 401
+        async with session.get("/metrics", headers={"Authorization": "Bearer s3cret"}) as answer:
+            assert answer.status == 200
+        async with session.get("/healthz") as health:
+            assert health.status == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "constat.example"])
+def test_listening_elsewhere_takes_a_token_and_tls_or_a_proxy(host: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        permitted(Listen(host=host))
+    assert len(refused.value.problems) == 2
+
+    permitted(Listen(host=host, token="s3cret", behind_proxy=True))
+
+
+async def test_a_taken_port_is_one_clear_error() -> None:
+    async with serving(views(), LOOPBACK) as address:
+        port = int(address.rsplit(":", 1)[1].strip("/"))
+        with pytest.raises(ConstatError, match=f"127.0.0.1:{port}: expected a free port"):
+            async with serving(views(), Listen(port=port)):
+                pass
