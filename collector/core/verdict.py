@@ -1,0 +1,262 @@
+"""Stretches of probes → the states of services: UP, DOWN, EDGE or UNKNOWN, over all origins (rules S6, V).
+
+`watches` says who watched a service when and by which rules; `seen` sorts what the probes saw;
+`service_states` joins both.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
+
+from collector.core.record import DownWhen, Plan, Service
+from collector.core.sight import State, Testimony
+from collector.core.timeline import (
+    NOTHING,
+    Instant,
+    Span,
+    Spans,
+    difference,
+    intersection,
+    spans,
+    union,
+    within,
+)
+from collector.errors import UncountableJournal
+
+
+class Watcher(NamedTuple):
+    """A probe, by the origin that keeps its lines and the vantage point that it looks from."""
+
+    origin: str
+    probe: str
+    vantage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a service was watched for some time: by which rules, probes and controls."""
+
+    rules: Service
+    probes: tuple[Watcher, ...]
+    controls: tuple[Watcher, ...]
+
+
+Watches: TypeAlias = tuple[tuple[Span, Watch], ...]
+
+
+class _Held(NamedTuple):
+    """A plan, as long as it holds: to the next of its origin, or until its vantage point starts afresh."""
+
+    span: Span
+    told_until: Instant
+    told: Testimony
+    plan: Plan
+
+
+def watches(testimonies: Sequence[Testimony], as_of: Instant) -> dict[str, Watches]:
+    """Service name → who watched it when, in order of time.
+
+    A plan holds on when its origin falls silent: its probes are UNKNOWN then, not gone. UncountableJournal
+    names both lines where two origins state different rules for one service at the same time.
+    """
+    held = [h for told in testimonies for h in _held(told, testimonies, as_of)]
+    found: dict[str, list[tuple[Span, Watch]]] = defaultdict(list)
+    for start, end in pairwise(sorted({edge for h in held for edge in h.span})):
+        for name, watch in _watches([h for h in held if h.span.start <= start < h.span.end], start).items():
+            known = found[name]
+            if known and known[-1][0].end == start and known[-1][1] == watch:
+                known[-1] = (Span(known[-1][0].start, end), watch)
+            else:
+                known.append((Span(start, end), watch))
+    return {name: tuple(parts) for name, parts in found.items()}
+
+
+def _held(told: Testimony, testimonies: Sequence[Testimony], as_of: Instant) -> Iterator[_Held]:
+    afresh = (o.began for o in testimonies if o.vantage == told.vantage and o.began > told.until)
+    end = min(as_of, *afresh, as_of)
+    for plan in reversed(told.harvest.plans):
+        if plan.at < end:
+            yield _Held(Span(plan.at, end), told.until, told, plan)
+            end = plan.at
+
+
+def _watches(held: Sequence[_Held], at: Instant) -> dict[str, Watch]:
+    rules: dict[str, tuple[_Held, Service]] = {}
+    probes: dict[str, list[Watcher]] = defaultdict(list)
+    controls: dict[str, list[Watcher]] = defaultdict(list)
+    for h in sorted(
+        held, key=lambda h: -h.told_until
+    ):  # where only the silent differ, the newest word counts
+        for service in h.plan.services:
+            first, other = rules.setdefault(service.name, (h, service))
+            if other != service and h.told_until > at:
+                raise UncountableJournal(
+                    f"{first.told.origin}:{first.plan.seq} and {h.told.origin}:{h.plan.seq}: service "
+                    f'"{service.name}" has different rules at the same time; give both origins the same'
+                )
+        for probe in h.plan.probes:
+            watcher = Watcher(h.told.origin, probe.name, h.told.vantage)
+            (controls[watcher.vantage] if probe.role == "control" else probes[probe.service]).append(watcher)
+    found: dict[str, Watch] = {}
+    for name, (_, service) in rules.items():
+        watching = tuple(sorted(probes[name]))
+        witnesses = tuple(sorted(c for vantage in {w.vantage for w in watching} for c in controls[vantage]))
+        found[name] = Watch(rules=service, probes=watching, controls=witnesses)
+    return found
+
+
+class Seen(NamedTuple):
+    """One probe's stretches, sorted by state. `answered` is part of `edge`."""
+
+    up: Spans = NOTHING
+    down: Spans = NOTHING
+    edge: Spans = NOTHING
+    answered: Spans = NOTHING
+
+
+def seen(testimonies: Sequence[Testimony], throttle: str) -> dict[tuple[str, str], Seen]:
+    """(origin, probe) → its states under that choice of the reading `platform-throttle`."""
+    parts: dict[tuple[str, str], dict[State, list[tuple[Instant, Instant]]]] = {}
+    for told in testimonies:
+        for name, start, end, state, only in told.harvest.stretches:
+            if only in ("", throttle):
+                parts.setdefault((told.origin, name), defaultdict(list))[state].append((start, end))
+    return {
+        key: Seen(
+            spans(by[State.UP]),
+            spans(by[State.DOWN]),
+            spans(by[State.EDGE] + by[State.ANSWERED]),
+            spans(by[State.ANSWERED]),
+        )
+        for key, by in parts.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class States:
+    """What is known of a service; the rest of any window is UNKNOWN (S5)."""
+
+    up: Spans = NOTHING
+    down: Spans = NOTHING
+    edge: Spans = NOTHING
+    answered: Spans = NOTHING
+    """Where any of its probes got an answer, whatever the service's state (G1)."""
+    unwitnessed: Spans = NOTHING
+    """Where a vantage point without control probes looked at it (S6)."""
+
+
+def service_states(
+    watched: Mapping[str, Watches], by_probe: Mapping[tuple[str, str], Seen]
+) -> dict[str, States]:
+    """Service name → its states, each stretch of time judged by its own plan (S6, V1, V2, V5)."""
+    alone = {name: _alone(parts, by_probe) for name, parts in watched.items()}
+    return {name: _with_equivalents(parts, alone[name], alone) for name, parts in watched.items()}
+
+
+def _alone(parts: Watches, by_probe: Mapping[tuple[str, str], Seen]) -> States:
+    found: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
+    answered: list[Spans] = []
+    unwitnessed: list[Span] = []
+    for span, watch in parts:
+        for start, end, state in _swept(span, watch, by_probe):
+            found[state].append((start, end))
+        watching = [by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes]
+        answered += [within(union(one.up, one.answered), span) for one in watching]
+        if {w.vantage for w in watch.probes} - {c.vantage for c in watch.controls}:
+            unwitnessed.append(span)
+    return States(
+        up=spans(found[State.UP]),
+        down=spans(found[State.DOWN]),
+        edge=spans(found[State.EDGE]),
+        answered=union(*answered),
+        unwitnessed=spans(unwitnessed),
+    )
+
+
+def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterator[Seen]:
+    # S6: where no control of a vantage point is UP, the DOWN and EDGE of its probes become UNKNOWN.
+    awake: dict[str, Spans] = {}
+    for control in watch.controls:
+        up = by_probe.get((control.origin, control.probe), Seen()).up
+        awake[control.vantage] = union(awake.get(control.vantage, NOTHING), up)
+    for watcher in watch.probes:
+        one = by_probe.get((watcher.origin, watcher.probe), Seen())
+        if watcher.vantage in awake:
+            sure = awake[watcher.vantage]
+            one = one._replace(down=intersection(one.down, sure), edge=intersection(one.edge, sure))
+        yield one
+
+
+def _swept(
+    span: Span, watch: Watch, by_probe: Mapping[tuple[str, str], Seen]
+) -> Iterator[tuple[Instant, Instant, State]]:
+    changes: list[tuple[Instant, int, int, State]] = []
+    for index, one in enumerate(_witnessed(watch, by_probe)):
+        for state, parts in ((State.UP, one.up), (State.DOWN, one.down), (State.EDGE, one.edge)):
+            for start, end in within(parts, span):
+                changes += ((start, 1, index, state), (end, 0, index, State.UNKNOWN))
+    changes.sort()  # at one instant, what ends comes before what begins
+    states = [State.UNKNOWN] * len(watch.probes)
+    vantages = [w.vantage for w in watch.probes]
+    needed = watch.rules.witnesses or min(2, len(set(vantages)))
+    known: dict[tuple[State, ...], State] = {}
+    since = span.start
+    verdict = State.UNKNOWN
+    for instant, group in groupby(changes, key=itemgetter(0)):
+        if instant > since:
+            yield since, instant, verdict
+        for _, _, index, state in group:
+            states[index] = state
+        key = tuple(states)
+        if key not in known:
+            known[key] = judged(watch.rules.down_when, needed, tuple(zip(vantages, key, strict=True)))
+        since, verdict = instant, known[key]
+    if span.end > since:
+        yield since, span.end, verdict
+
+
+def judged(down_when: DownWhen, witnesses: int, probes: Sequence[tuple[str, State]]) -> State:
+    """The state of a service whose probes, each (vantage, state), are in these states (V1, V2)."""
+    count = Counter(state for _, state in probes)
+    down, edge, unknown = count[State.DOWN], count[State.EDGE], count[State.UNKNOWN]
+    # V1: DOWN needs DOWN probes from so many vantage points.
+    proven = len({vantage for vantage, state in probes if state is State.DOWN}) >= witnesses
+    if down_when == "all":
+        if proven and down == len(probes) - unknown:
+            return State.DOWN
+        if count[State.UP]:
+            return State.UP
+        suspect = {vantage for vantage, state in probes if state in (State.DOWN, State.EDGE)}
+        return State.EDGE if edge and len(suspect) >= witnesses else State.UNKNOWN
+    least = 1 if down_when == "any" else down_when.at_least
+    if len(probes) < least:
+        return State.UNKNOWN  # too few to ever tell
+    if proven and down >= least:
+        return State.DOWN
+    if down + edge + unknown < least:
+        return State.UP
+    return State.EDGE if down + edge >= least else State.UNKNOWN
+
+
+def _with_equivalents(parts: Watches, own: States, alone: Mapping[str, States]) -> States:
+    # V5: DOWN only where every equivalent is DOWN too; any of them UP will do.
+    if not any(watch.rules.equivalents for _, watch in parts):
+        return own
+    up, down, edge = [], [], []
+    for span, watch in parts:
+        all_of = [own, *(alone.get(name, States()) for name in watch.rules.equivalents)]
+        every_down: Spans = (span,)
+        every_fails: Spans = (span,)
+        for one in all_of:
+            every_down = intersection(every_down, one.down)
+            every_fails = intersection(every_fails, union(one.down, one.edge))
+        up.append(within(union(*(one.up for one in all_of)), span))
+        down.append(every_down)
+        edge.append(difference(every_fails, every_down))
+    return States(
+        up=union(*up), down=union(*down), edge=union(*edge),
+        answered=own.answered, unwitnessed=own.unwitnessed,
+    )  # fmt: skip
