@@ -1,0 +1,1 @@
+"""The demonstration provider: every fault is what it claims to be."""
