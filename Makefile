@@ -64,10 +64,10 @@ clean:  ## remove what was made here (not a data directory)
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"expected Python 3.11 or newer, got {sys.version.split()[0]}: make PYTHON=python3.11 ...")'
-	echo "Setting up $(VENV), once: about a minute" >&2
-	$(PYTHON) -m venv $(VENV)
+	echo "Setting up $(VENV), once: this takes a minute" >&2
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements.lock
-	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(READY_DEV): requirements-dev.lock $(READY)
@@ -80,6 +80,7 @@ $(READY_DEV): requirements-dev.lock $(READY)
 # Every release has a directory of its own; `current` points at one and is swapped at the end, so that an install
 # that fails, or is cut off, leaves the running one as it was.
 PREFIX := /opt/constat
+override DESTDIR := $(abspath $(DESTDIR))
 SYSTEM_PYTHON ?= /usr/bin/python3
 LOCK ?= requirements.lock
 LIB := $(DESTDIR)/usr/local/lib
@@ -108,7 +109,7 @@ install: may-install  ## to /opt/constat, with units, users and directories; DES
 	install -m 644 systemd/constat.tmpfiles "$(LIB)/tmpfiles.d/constat.conf"
 	if [ -z "$(DESTDIR)" ]; then systemd-sysusers constat.conf; systemd-tmpfiles --create constat.conf; fi
 	[ -e "$(ETC)/constat.toml" ] || install -D -m 644 config/constat.toml "$(ETC)/constat.toml"
-	ln -sfn "$(PREFIX)/current/bin/constat" "$(DESTDIR)/usr/local/bin/constat"
+	install -m 755 systemd/constat.sh "$(DESTDIR)/usr/local/bin/constat"
 	before=$$(readlink "$(DESTDIR)$(PREFIX)/current" || true)
 	ln -sfn "releases/$$release" "$(DESTDIR)$(PREFIX)/current.new"
 	mv -T "$(DESTDIR)$(PREFIX)/current.new" "$(DESTDIR)$(PREFIX)/current"
