@@ -89,6 +89,10 @@ class Clock:
         """Boot time plus the offset stated last (rule T4): between two statements it never steps."""
         return boot_us() + self._offset
 
+    def at(self, boot: Duration) -> Instant:
+        """The instant that a boot time was, by the offset stated last."""
+        return boot + self._offset
+
     def slept(self) -> Duration:
         """How long the machine has been suspended since boot; it grew when the machine slept in between."""
         asleep = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)

@@ -73,7 +73,8 @@ class Runner:
         duration of boot time even if the clock's offset is stated anew meanwhile (rule T4).
         """
         context = self._context(ready)
-        begun, sent = mark(), self._clock.now()
+        begun = mark()
+        sent = self._clock.at(begun.at)
         bug: Exception | None = None
         try:
             seen = await ask(ready.spec, ready.probe.target, ready.params, context)

@@ -140,19 +140,19 @@ async def test_a_run_that_is_cancelled_from_outside_is_no_sample(bench: Bench) -
 
 async def test_what_the_loop_timed_is_off_by_as_much_as_it_stood_still(bench: Bench) -> None:
     async def asking(context: ProbeContext) -> Observation:
-        time.sleep(0.08)  # noqa: ASYNC251 - this is the fault
+        time.sleep(0.15)  # noqa: ASYNC251 - this is the fault
         await asyncio.sleep(0)
-        return Observation(outcome=Outcome.OK, value=90_000)
+        return Observation(outcome=Outcome.OK, value=160_000)
 
     sample = await bench.run(asking)
 
     assert sample.outcome is Outcome.OK
-    assert sample.error > 40_000
+    assert sample.error > 60_000
 
 
 async def test_what_the_kernel_timed_is_as_exact_as_it_says(bench: Bench) -> None:
     async def asking(context: ProbeContext) -> Observation:
-        time.sleep(0.08)  # noqa: ASYNC251 - this is the fault
+        time.sleep(0.15)  # noqa: ASYNC251 - this is the fault
         return Observation(outcome=Outcome.OK, value=100, error=1)
 
     assert (await bench.run(asking)).error == 1
