@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -164,7 +163,7 @@ class Http:
         token = _call.set(call)
         try:
             answer = await self._converse(request, call)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             self._note_certificate(call)
             raise NetworkFault(*_fault(error, phases.stage), phases.took, phases.facts) from error
         finally:
@@ -231,10 +230,13 @@ class Http:
         if ca not in self._trust:
             context = _Context(ssl.PROTOCOL_TLS_CLIENT)
             context.set_alpn_protocols(["http/1.1"])
-            if ca:
-                context.load_verify_locations(cadata=Path(ca).read_text())
-            else:
-                context.load_default_certs()
+            try:
+                if ca:
+                    context.load_verify_locations(ca)
+                else:
+                    context.load_default_certs()
+            except (OSError, ssl.SSLError) as error:
+                raise NetworkFault(Outcome.BLIND, Reason.REQUEST) from error
             self._trust[ca] = context
         return self._trust[ca]
 
@@ -258,7 +260,7 @@ def _expiry(certificate: bytes) -> int:
     return int(end.astimezone(UTC).timestamp())
 
 
-def _fault(error: aiohttp.ClientError | OSError, stage: str) -> tuple[Outcome, Reason]:
+def _fault(error: Exception, stage: str) -> tuple[Outcome, Reason]:
     """Whose fault an exception of aiohttp or the system may be, and why."""
     failed = Outcome.FAILED
     match error:
@@ -277,7 +279,9 @@ def _fault(error: aiohttp.ClientError | OSError, stage: str) -> tuple[Outcome, R
         case OSError():
             outcome, reason = of_os_error(error)
             return outcome, Reason.TLS if stage == "tls" and reason is Reason.RESET else reason
-        case _:
+        case _ if stage:  # an answer that aiohttp cannot make sense of
+            return failed, Reason.PROTOCOL
+        case _:  # a URL or a header that it cannot send
             return Outcome.BLIND, Reason.REQUEST
 
 

@@ -31,6 +31,24 @@ def literal(host: str) -> Address | None:
     return Address(socket.AF_INET6 if address.version == 6 else socket.AF_INET, host.strip("[]"))
 
 
+def endpoint(target: str, port: int) -> tuple[str, int]:
+    """Host and port of "host[:port]", "[v6]:port", "v6" or a URL; `port` where it says none.
+
+    Raises ValueError where what stands for the port is none.
+    """
+    authority = target.partition("://")[2].partition("/")[0] if "://" in target else target
+    if authority.startswith("["):
+        host, _, rest = authority[1:].partition("]")
+        digits = rest.removeprefix(":")
+    elif authority.count(":") > 1:
+        host, digits = authority, ""
+    else:
+        host, _, digits = authority.partition(":")
+    if digits and not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 65_536):
+        raise ValueError(f'expected a port between 1 and 65535, got "{digits}"')
+    return host, int(digits) if digits else port
+
+
 class Names:
     """getaddrinfo for a loop.
 

@@ -10,7 +10,7 @@ from collector.core.timeline import Duration
 from collector.host.datagram import Datagram, exchange
 from collector.host.faults import NetworkFault, of_os_error
 from collector.host.http import CONNECTION_FACTS, PHASES, Answer, Http, Request, handshake
-from collector.host.names import Address, Names, literal
+from collector.host.names import Address, Names, endpoint, literal
 from collector.host.phases import Phases
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "NetworkFault",
     "Phases",
     "Request",
+    "endpoint",
+    "round_trip",
 ]
 
 

@@ -8,14 +8,14 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from collector.core.timeline import MILLISECOND, MINUTE, Duration
 from collector.host.clock import boot_us
-from collector.host.names import literal
+from collector.host.names import endpoint, literal
 
 BEAT: Duration = 50 * MILLISECOND
 """How far beats are apart. Each wakes the machine up, which costs about 0.1 ms of its processor."""
@@ -72,8 +72,8 @@ class Observer:
     def lag(self, since: Mark) -> Duration:
         """How late anything that happened since may have been noticed; the bound on what user space timed.
 
-        Beats show every stall that is longer than one beat. A shorter one may lie between two of them, but then
-        the loop's thread was at work, and no longer than the processor time it used.
+        Beats show every stall that is longer than one beat. A shorter one may lie between two of them, but
+        then the loop's thread was at work, and no longer than the processor time it used.
         """
         now = mark()
         hidden = min(now.worked - since.worked, self._beat)
@@ -110,23 +110,11 @@ class Observer:
 
 
 def routes(controls: Mapping[str, str]) -> dict[str, int]:
-    """Control → 1 if the machine has a route to its host now, else 0. Sends nothing and looks up no name.
+    """Control → 1 if the machine has a route to its target now, else 0. Sends nothing and looks up no name.
 
-    A host that is given by name is judged by the default route.
+    A target that is given by name is judged by the default route.
     """
-    return {name: int(_has_route(host)) for name, host in controls.items()}
-
-
-def hosts(targets: Iterable[str]) -> list[str]:
-    """The host part of each target, whatever its form: a URL, host:port, or a host."""
-    return [_host(target) for target in targets]
-
-
-def _host(target: str) -> str:
-    authority = target.partition("://")[2].partition("/")[0] or target
-    if authority.startswith("["):
-        return authority[1:].partition("]")[0]
-    return authority if authority.count(":") > 1 else authority.partition(":")[0]
+    return {name: int(_has_route(endpoint(target, 0)[0])) for name, target in controls.items()}
 
 
 def _has_route(host: str) -> bool:
