@@ -1,4 +1,4 @@
-"""TOML files as typed tables: every wrong key told at once, with its place, what was expected and what came."""
+"""TOML files as typed tables: each wrong key told at its place, with what was expected and what came."""
 
 import json
 import tomllib
