@@ -20,7 +20,7 @@ from collector.demo.part import Part
 from collector.demo.script import Script, Switch, perform
 from collector.demo.storage import Storage
 from collector.demo.web import Site
-from collector.errors import UsageError
+from collector.errors import ConfigurationError, UsageError
 
 PAGE = b"<html><body><p>constat demonstration</p></body></html>\n"
 
@@ -131,23 +131,29 @@ class Provider:
         known = ", ".join((*self._parts, *groups))
         raise UsageError(f"part: expected one of {known}; got {name}")
 
-    def set(self, name: str, fault: str, delay: Duration | None = None) -> None:
-        """Give a part or a group a fault by its name ("" for none); `delay` is for `slow`, in µs."""
+    def set(self, name: str, fault: str, delay: Duration = 0) -> None:
+        """Give a part or a group a fault by its name ("" for none); `delay` (µs) is for `slow`."""
         try:
             wanted = Fault(fault)
         except ValueError:
             known = ", ".join(sorted(Fault))
             raise UsageError(f"fault of part {name}: expected one of {known}; got {fault}") from None
         for part in self.members(name):
-            if delay is not None:
+            if delay:
                 part.delay = delay
             part.fault = wanted
 
     def follow(self, script: Script) -> None:
-        """Fail as a script says, from now on; the script must name parts and faults that there are."""
-        for scene in script.fault:
-            for part in self.members(scene.part):
-                part.check(scene.fault)
+        """Fail as a script says, from now on; ConfigurationError if it names what there is not."""
+        problems: list[str] = []
+        for index, scene in enumerate(script.fault):
+            try:
+                for part in self.members(scene.part):
+                    part.check(scene.fault)
+            except UsageError as error:
+                problems.append(f"fault[{index}]: {error}")
+        if problems:
+            raise ConfigurationError(problems)
         self._performance = asyncio.get_running_loop().create_task(perform(script, self._switch))
 
     def _switch(self, step: Switch) -> None:
