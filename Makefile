@@ -43,8 +43,16 @@ fix: $(READY_DEV)  ## put right what ruff can put right, and the README's tree
 	$(BIN)/python -m tests.readme
 
 .PHONY: laws
-laws: $(READY_DEV)  ## the property tests with very many examples
-	HYPOTHESIS_PROFILE=large exec $(BIN)/python -m pytest -m law
+laws: $(READY_DEV)  ## the laws of the account with very many examples: hours
+	HYPOTHESIS_PROFILE=large exec $(BIN)/python -m pytest -k laws
+
+.PHONY: soak
+soak: $(READY_DEV) packages  ## half an hour of 40 probes against real servers, killed ten times: every slot covered once
+	exec $(BIN)/python -m tests.integration.soak
+
+.PHONY: bench
+bench: $(READY_DEV) packages  ## what a probe costs, side by side with the blackbox exporter and Prometheus
+	exec $(BIN)/python -m tests.bench
 
 .PHONY: packages
 packages: $(READY_DEV)  ## the real servers of the tests, from Debian; starts none of them
