@@ -52,6 +52,14 @@ class Missed:
     reason: GapReason
 
 
+def together(missed: Iterable[Missed]) -> list[tuple[Missed, tuple[str, ...]]]:
+    """Stretches missed, each once for a reason, with the names of all probes that did: a gap line each."""
+    same: dict[tuple[Instant, Instant, GapReason], tuple[Missed, list[str]]] = {}
+    for one in missed:
+        same.setdefault((one.start, one.end, one.reason), (one, []))[1].append(one.probe)
+    return [(one, tuple(names)) for one, names in same.values()]
+
+
 def next_slot(probe: Probe, since: Instant) -> Instant:
     """The first planned slot of `probe` at or after `since`."""
     return since + (probe.phase - since) % probe.interval

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from collector.core.record import Gap, GapReason, Line, Outcome, Plan, Probe, Reason, Sample, Stop
 from collector.core.timeline import Duration, Instant
-from collector.measure.coverage import Covered, merged
-from collector.measure.scheduler import BACK_OFF_LIMIT, LATE, Run, Scheduler, next_slot, spacing
+from collector.journal.slots import Coverage
+from collector.measure.scheduler import BACK_OFF_LIMIT, LATE, Run, Scheduler, next_slot, spacing, together
 from tests.coverage_check import slots, uncovered
 
 OK, FAILED, THROTTLED, BLIND = Outcome.OK, Outcome.FAILED, Outcome.THROTTLED, Outcome.BLIND
@@ -39,16 +39,12 @@ class World:
 
     def boot(self) -> None:
         at = self.now
-        plans = [k for k, line in enumerate(self.lines) if isinstance(line, Plan)]
-        if plans:
-            old = self.lines[plans[-1]]
-            assert isinstance(old, Plan)
-            covered = Covered(old)
-            for line in reversed(self.lines[plans[-1] + 1 :]):
-                covered.feed(line)
-            at = max(at, covered.through)
-            for start, names in covered.open_until(at):
-                self.gap(names, start, at, GapReason.STOPPED)
+        covered = Coverage({}, {}, 0)
+        for line in self.lines:
+            covered.feed(line)
+        at = max([at, covered.plan_at, *covered.covered.values()])
+        for span, names in covered.open_until(at):
+            self.gap(names, span.start, span.end, GapReason.STOPPED)
         plan = Plan(
             seq=len(self.lines),
             at=at,
@@ -68,7 +64,7 @@ class World:
         )
 
     def keep_missed(self) -> None:
-        for one, names in merged(self.scheduler.take_missed()):
+        for one, names in together(self.scheduler.take_missed()):
             self.gap(names, one.start, one.end, one.reason)
 
     def begin(self) -> None:
