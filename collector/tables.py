@@ -79,7 +79,13 @@ def _table(value: Any, model: type[S], place: str, problems: list[str]) -> S | N
             found[field.name] = _value(value[key], types[field.name], under(place, key), problems)
         elif field.required:
             problems.append(f"{under(place, key)}: expected {_words(types[field.name])}, got nothing")
-    return None if len(problems) > before else model(**found)
+    if len(problems) > before:
+        return None
+    try:
+        return model(**found)
+    except ValueError as error:  # what the table checks itself begins with the key: "call: expected …"
+        problems.append(under(place, str(error)))
+        return None
 
 
 def _value(value: Any, wanted: Any, place: str, problems: list[str]) -> Any:

@@ -107,6 +107,10 @@ class Draft:
         self.accounts = _each(self.tables, "account", Account, problems)
         self.services = _each(self.tables, "service", Service, problems)
         self.asked = _each(self.tables, "probe", AskedProbe, problems)
+        homes = {service.name: service.region for service in self.services.values()}
+        for asked in self.asked.values():  # a kind that signs signs for the region of its service
+            if "region" in _fields(asked.kind) and asked.service in homes:
+                asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
         self.probes = {k: probe for k, probe in probes.items() if probe is not None}
 
@@ -229,6 +233,10 @@ def _probe(asked: AskedProbe, k: int, turns: Turns, problems: list[str]) -> Prob
     )
     problems += [f"{place}.{problem}" for problem in _odd_times(probe, spec, turns)]
     return probe if len(problems) == before else None
+
+
+def _fields(kind: str) -> tuple[str, ...]:
+    return specs()[kind].params.__struct_fields__ if kind in specs() else ()
 
 
 def _params(given: dict[str, Any], spec: ProbeSpec, place: str, problems: list[str]) -> dict[str, Any]:
