@@ -11,46 +11,59 @@ from sqlite_utils.migrations import Migrations
 
 migrations = Migrations("constat-index")
 
-TABLES: dict[str, dict[str, Any]] = {
-    # One row per origin: how far it was read, and the tracks' state there (what feeding goes on from).
-    "origins": {
-        "columns": {
-            "origin": str, "vantage": str, "position": str, "track": str, "counts": str,
-            "first_at": int, "last_at": int, "lines": int,
+TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    # How far an origin was read, and what its track held open there: feeding goes on from it.
+    "origins": ({"origin": str, "position": str, "track": str, "fold": str, "health": str}, ("origin",)),
+    # Closed stretches of one state of one probe.
+    "stretches": (
+        {"origin": str, "probe": str, "start": int, "throttle": str, "end": int, "state": str},
+        ("origin", "probe", "start", "throttle"),
+    ),
+    # Plans and declarations, as they stand in the journal.
+    "lines": ({"origin": str, "seq": int, "line": str}, ("origin", "seq")),
+    # When the wall clock of an origin was not to be trusted (rule T4).
+    "untrusted": ({"origin": str, "start": int, "end": int}, ("origin", "start")),
+    # Lines that are missing from the journal.
+    "holes": (
+        {"origin": str, "first_seq": int, "last_seq": int, "start": int, "end": int},
+        ("origin", "first_seq"),
+    ),
+    # What was counted of each probe's runs.
+    "tallies": ({"origin": str, "probe": str, "tally": str}, ("origin", "probe")),
+    # How many latencies of a probe were over, within or undecided against a commitment's limit, by hour.
+    "judged": (
+        {
+            "origin": str, "probe": str, "commitment": str, "hour": int,
+            "over": int, "within": int, "undecided": int,
         },
-        "pk": "origin",
-    },
-    # Closed stretches of one state of one probe; they touch and never overlap.
-    "stretches": {
-        "columns": {"origin": str, "probe": str, "start": int, "end": int, "state": str},
-        "pk": ("origin", "probe", "start"),
-    },
-    # Lines that accounting needs as they stand: plans, declarations, clock lines that change what is trusted.
-    "lines": {
-        "columns": {"origin": str, "seq": int, "kind": str, "line": str},
-        "pk": ("origin", "seq"),
-    },
-    # How often a probe's runs ended in which way, since its first.
-    "runs": {
-        "columns": {"origin": str, "probe": str, "outcome": str, "reason": str, "runs": int},
-        "pk": ("origin", "probe", "outcome", "reason"),
-    },
-    # What the journal's tree contradicts: the range is unknown, the rest stands.
-    "damage": {
-        "columns": {"origin": str, "number": int, "damage": str},
-        "pk": ("origin", "number"),
-    },
+        ("origin", "probe", "commitment", "hour"),
+    ),
+    # A probe's latencies by hour and bucket.
+    "sketches": ({"origin": str, "probe": str, "hour": int, "counts": str}, ("origin", "probe", "hour")),
+    # Runs of samples over a limit, once they are over.
+    "excursions": (
+        {
+            "origin": str, "probe": str, "commitment": str, "start": int,
+            "end": int, "samples": int, "highest": int,
+        },
+        ("origin", "probe", "commitment", "start"),
+    ),
+    # Where the journal does not say what its tree says it said.
+    "damage": ({"origin": str, "number": int, "damage": str}, ("origin", "number")),
 }  # fmt: skip
+"""Table → its columns and its key."""
 
 
 @migrations()
 def create(db: Database) -> None:
     """The first version."""
-    for name, table in TABLES.items():
-        db.table(name).create(table["columns"], pk=table["pk"], not_null=set(table["columns"]), strict=True)
+    for name, (columns, key) in TABLES.items():
+        db.table(name).create(columns, pk=key, not_null=set(columns), strict=True)
+    # What the rows were made with: another contract's limits make other rows.
+    db.table("made_with").create({"limits": str}, strict=True)
 
 
 def current(db: Database) -> bool:
     """Whether `db` has exactly the tables of this version."""
-    applied = [migration.name for migration in migrations.applied(db)]
-    return not migrations.pending(db) and len(applied) == 1
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    return {migration.name for migration in migrations.applied(db)} == known

@@ -1,7 +1,7 @@
 """Prometheus metrics, computed at each scrape from the index: nothing is kept here between two scrapes.
 
 Series: 9 of each service, 4 more of each of its promises, and of each probe 3, its histogram (one bucket for
-each latency limit of the contract, three numbers besides), and one for each reason it failed or was blind for.
+each latency limit of the contract, and three numbers), and one for each reason it failed or was blind for.
 Names, units and labels follow Prometheus practice; `region`, `type` and `instance` are left to the scrape.
 Latencies of runs that got no answer are in no histogram: a failure has no duration, and is not a 0 either.
 """

@@ -1,0 +1,91 @@
+"""One origin as far as it was read: its position and all that follows its lines, kept and taken up again."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+import msgspec
+from collector.journal.reader import Position
+from sqlite_utils import Database
+
+from collector.core.latency import Fold, Latencies
+from collector.core.record import Line
+from collector.core.sight import Harvest, Testimony, Track
+from collector.core.timeline import Duration
+from exporters.index import rows
+from exporters.index.tally import Health, Tally
+
+
+class Told(NamedTuple):
+    """All that one origin has to say."""
+
+    testimony: Testimony
+    latencies: Latencies
+    tally: Tally
+
+
+class Follower:
+    """Takes an origin's lines in order; `keep` puts what they came to into the index.
+
+    `limits` are those of the contract's latency commitments. With `exact`, every latency is remembered.
+    """
+
+    def __init__(self, origin: str, limits: Mapping[str, Duration], *, exact: bool = False) -> None:
+        self.position: Position | None = None
+        self.track = Track(origin)
+        self.fold = Fold(limits, keep=exact)
+        self.tally = Tally()
+
+    @classmethod
+    def stored(cls, db: Database, origin: str, limits: Mapping[str, Duration]) -> Self:
+        """The follower of `origin` as it was last kept; a new one if it never was."""
+        follower = cls(origin, limits)
+        select = "SELECT position, track, fold, health FROM origins WHERE origin = ?"
+        row = db.conn.execute(select, (origin,)).fetchone()
+        if row is not None:
+            follower.position = msgspec.json.decode(row[0], type=Position)
+            follower.track = Track.restore(msgspec.json.decode(row[1]))
+            follower.fold.restore(msgspec.json.decode(row[2]), follower.track.plan)
+            health = msgspec.json.decode(row[3], type=Health)
+            follower.tally = Tally(rows.tallies_of(db, origin), health)
+        return follower
+
+    def feed(self, line: Line) -> None:
+        """The next line; raises UncountableJournal if it contradicts those before."""
+        self.track.feed(line)
+        self.fold.feed(line)
+        self.tally.feed(line)
+
+    def keep(self, db: Database) -> None:
+        """Put what was found since the last time into the index; belongs into a transaction."""
+        origin = self.track.origin
+        rows.add_harvest(db, origin, self.track.take())
+        rows.add_latencies(db, origin, self.fold.take())
+        rows.put_tallies(db, origin, self.tally.probes, self.tally.touched)
+        self.tally.touched.clear()
+        state = (self.position, self.track.snapshot(), self.fold.snapshot(), self.tally.health)
+        rows.insert(db, "origins", [(origin, *(msgspec.json.encode(part).decode() for part in state))])
+
+    def told(self, kept: Harvest | None = None, latencies: Latencies | None = None) -> Told:
+        """All that the origin has to say, given what the index keeps of it; ends this follower's use."""
+        track, fresh = self.track, self.fold.take()
+        parts = (kept or Harvest(), track.harvest, track.tail())
+        earlier = latencies or Latencies()
+        return Told(
+            Testimony(track.origin, track.vantage, track.began or 0, track.until, _joined(parts)),
+            Latencies(
+                judged=earlier.judged + fresh.judged,
+                excursions=earlier.excursions + fresh.excursions + self.fold.tail(),
+                values=fresh.values,
+            ),
+            self.tally,
+        )
+
+
+def _joined(parts: tuple[Harvest, ...]) -> Harvest:
+    return Harvest(
+        stretches=[stretch for part in parts for stretch in part.stretches],
+        plans=[plan for part in parts for plan in part.plans],
+        declarations=[declaration for part in parts for declaration in part.declarations],
+        untrusted=[span for part in parts for span in part.untrusted],
+        holes=[hole for part in parts for hole in part.holes],
+    )

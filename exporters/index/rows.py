@@ -1,0 +1,111 @@
+"""Rows of the index to and from what was found in the journal: the one place that knows both."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from sqlite_utils import Database
+
+from collector.core.latency import Excursion, Judged, Latencies
+from collector.core.record import Declaration, Line, Plan, decode, encode
+from collector.core.sight import Harvest, Hole, State, Stretch
+from collector.core.timeline import Span
+from exporters.index.schema import TABLES
+from exporters.index.tally import ProbeTally
+
+_STATE: Mapping[str, State] = {state.value: state for state in State}
+_HISTOGRAM = msgspec.json.Decoder(dict[int, int])
+
+
+def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
+    """Keep what a track has just found of `origin`."""
+    stretches = ((origin, s.probe, s.start, s.throttle, s.end, s.state) for s in harvest.stretches)
+    insert(db, "stretches", stretches)
+    told: list[Line] = [*harvest.plans, *harvest.declarations]
+    insert(db, "lines", ((origin, line.seq, encode(line).decode()) for line in told))
+    insert(db, "holes", ((origin, h.first_seq, h.last_seq, *h.span) for h in harvest.holes))
+    grow = 'UPDATE untrusted SET "end" = ? WHERE origin = ? AND "end" = ?'
+    for span in harvest.untrusted:
+        # A clock stays untrusted line after line: one row for the whole of it.
+        if not db.conn.execute(grow, (span.end, origin, span.start)).rowcount:
+            insert(db, "untrusted", [(origin, *span)])
+
+
+def harvest_of(db: Database, origin: str) -> Harvest:
+    """All that was kept of `origin`, in the order of time."""
+    found = Harvest()
+    stretches = 'SELECT probe, start, "end", state, throttle FROM stretches WHERE origin = ?'
+    found.stretches = [
+        Stretch(probe, start, end, _STATE[state], throttle)
+        for probe, start, end, state, throttle in db.conn.execute(stretches, (origin,))
+    ]
+    for (text,) in db.conn.execute("SELECT line FROM lines WHERE origin = ? ORDER BY seq", (origin,)):
+        line = decode(text.encode())
+        if isinstance(line, Plan):
+            found.plans.append(line)
+        elif isinstance(line, Declaration):
+            found.declarations.append(line)
+    untrusted = 'SELECT start, "end" FROM untrusted WHERE origin = ? ORDER BY start'
+    found.untrusted = [Span(*row) for row in db.conn.execute(untrusted, (origin,))]
+    holes = 'SELECT first_seq, last_seq, start, "end" FROM holes WHERE origin = ? ORDER BY first_seq'
+    found.holes = [Hole(row[0], row[1], Span(*row[2:])) for row in db.conn.execute(holes, (origin,))]
+    return found
+
+
+def add_latencies(db: Database, origin: str, found: Latencies) -> None:
+    """Keep what a fold has just found of `origin`; an hour's counts may come in several parts."""
+    insert(db, "excursions", ((origin, *excursion) for excursion in found.excursions))
+    add = (
+        "INSERT INTO judged (origin, probe, commitment, hour, over, within, undecided)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET over = over + excluded.over,"
+        " within = within + excluded.within, undecided = undecided + excluded.undecided"
+    )
+    db.conn.executemany(add, ((origin, *judged) for judged in found.judged))
+    known = "SELECT counts FROM sketches WHERE origin = ? AND probe = ? AND hour = ?"
+    for sketch in found.sketches:
+        counts = Counter(sketch.counts)
+        for (text,) in db.conn.execute(known, (origin, sketch.probe, sketch.hour)).fetchall():
+            counts.update(_HISTOGRAM.decode(text))
+        text = msgspec.json.encode(dict(sorted(counts.items()))).decode()
+        insert(db, "sketches", [(origin, sketch.probe, sketch.hour, text)])
+
+
+def latencies_of(db: Database, origin: str) -> Latencies:
+    """What figures need of the latencies of `origin`: all but the sketches, which are for pictures."""
+    judged = "SELECT probe, commitment, hour, over, within, undecided FROM judged WHERE origin = ?"
+    excursions = 'SELECT probe, commitment, start, "end", samples, highest FROM excursions WHERE origin = ?'
+    return Latencies(
+        judged=[Judged(*row) for row in db.conn.execute(judged, (origin,))],
+        excursions=[Excursion(*row) for row in db.conn.execute(excursions, (origin,))],
+    )
+
+
+def put_tallies(db: Database, origin: str, tallies: Mapping[str, ProbeTally], touched: Iterable[str]) -> None:
+    """Keep the tallies of the probes that changed."""
+    rows = ((origin, probe, msgspec.json.encode(tallies[probe]).decode()) for probe in sorted(touched))
+    insert(db, "tallies", rows)
+
+
+def tallies_of(db: Database, origin: str) -> dict[str, ProbeTally]:
+    """Probe → its tally."""
+    rows = db.conn.execute("SELECT probe, tally FROM tallies WHERE origin = ? ORDER BY probe", (origin,))
+    return {probe: msgspec.json.decode(tally, type=ProbeTally) for probe, tally in rows}
+
+
+def forget(db: Database, origin: str) -> None:
+    """Drop all that is kept of `origin`."""
+    for table in TABLES:
+        db.conn.execute(f"DELETE FROM {table} WHERE origin = ?", (origin,))
+
+
+def dump(db: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, sorted: two indexes are the same when their dumps are."""
+    return {name: sorted(db.conn.execute(f"SELECT * FROM {name}").fetchall()) for name in TABLES}
+
+
+def insert(db: Database, table: str, rows: Iterable[Sequence[object]]) -> None:
+    """Rows of `table`, whole, in the order of its columns; one of the same key is replaced."""
+    columns = list(TABLES[table][0])
+    names = ", ".join(f'"{column}"' for column in columns)
+    marks = ", ".join("?" * len(columns))
+    db.conn.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", rows)
