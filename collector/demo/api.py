@@ -16,7 +16,7 @@ from collector.demo.signature import Finding, Realm, access_key, check
 from collector.demo.web import WebPart
 
 REGION = "demo-1"
-_ZONES = ("demo-1a", "demo-1b")
+ZONES = ("demo-1a", "demo-1b")
 _PREFIXES = ("/api/v1/", "/api/latest/")
 _LOCK_AFTER = 4
 _LOCK_STEPS_MAX = 10
@@ -38,7 +38,7 @@ _SIGNED: Mapping[str, dict[str, Any]] = MappingProxyType(
         "ReadSubregions": {
             "Subregions": [
                 {"LocationCode": "DEMO1", "RegionName": REGION, "State": "available", "SubregionName": zone}
-                for zone in _ZONES
+                for zone in ZONES
             ]
         },
         "ReadVms": {"Vms": []},

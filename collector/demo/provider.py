@@ -8,10 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from collector.core.timeline import Duration
 from collector.demo import certificate
 from collector.demo.api import Api
 from collector.demo.balancer import Balancer
+from collector.demo.configuration import configuration
 from collector.demo.echo import Echo
 from collector.demo.fault import Fault, Truth
 from collector.demo.names import Names
@@ -52,7 +55,13 @@ class Provider:
     async def start(self) -> None:
         """Make certificates and start every part; all of them, or none where a port is taken."""
         self._directory = tempfile.TemporaryDirectory(prefix="constat-demo-")
-        self._build(certificate.make(Path(self._directory.name)))
+        directory = Path(self._directory.name)
+        self.credentials = directory / "credentials.json"
+        """File with the keys that sign, for a collector's settings."""
+        self.credentials.touch(mode=0o600)
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        self.credentials.write_bytes(msgspec.json.encode(keys))
+        self._build(certificate.make(directory))
         unknown = sorted(self._ports.keys() - self._parts.keys())
         try:
             if unknown:
@@ -158,6 +167,10 @@ class Provider:
 
     def _switch(self, step: Switch) -> None:
         self.set(step.part, step.fault, step.delay)
+
+    def configuration(self, state: Path, listen: str = "127.0.0.1:9617") -> str:
+        """The text of a constat.toml that watches every part; `state` is the collector's state directory."""
+        return configuration(self, state, listen)
 
     def listen(self, heard: Callable[[Truth], None]) -> None:
         """Have `heard` told of every beginning and end of a fault."""
