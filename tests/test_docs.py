@@ -6,13 +6,25 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
+from collector.core.record import Service
+from collector.settings import draft
 from exporters.cli import MODULE_OF, constat
 from tests.readme import README, ROOT, with_tree
 
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "collector": draft.Collector,
+    "serve": draft.Serve,
+    "contract": draft.Terms,
+    "budget": draft.Budget,
+    "account": draft.Account,
+    "service": Service,
+    "probe": draft.AskedProbe,
+}
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
@@ -53,6 +65,27 @@ def test_command_explains_itself(command: str) -> None:
     assert described is not None
     assert described.help
     assert [p.name for p in described.params if getattr(p, "help", "-") is None] == []
+
+
+def documented(section: str) -> set[str]:
+    """The settings that the shipped file shows in a section, set or commented out."""
+    text = (ROOT / "config/constat.toml").read_text()
+    parts = re.split(r"^(?:# ?)?\[+([a-z]+)[^\]]*\]+", text, flags=re.MULTILINE)
+    bodies = [body for name, body in zip(parts[1::2], parts[2::2], strict=True) if name == section]
+    return set(re.findall(r"^(?:# ?)?([a-z_]+) *=", "\n".join(bodies), re.MULTILINE))
+
+
+def test_the_settings_file_has_every_section() -> None:
+    """The table above is all there is."""
+    assert set(SECTIONS) == set(draft.SECTIONS)
+
+
+@pytest.mark.parametrize("section", sorted(SECTIONS))
+def test_the_settings_file_shows_every_setting(section: str) -> None:
+    """Who looks for a setting finds it there, with its default and its unit."""
+    settings = {f.encode_name for f in msgspec.structs.fields(SECTIONS[section])}
+
+    assert settings - documented(section) == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
