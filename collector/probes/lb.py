@@ -1,7 +1,7 @@
 """A load balancer, asked together with the backends behind it: who cannot answer, it or they?
 
-Rule V4: what fails through the balancer is its failure only if a backend answers when it is asked directly at the
-same moment; else the sample is blind. Its own status codes are documented nowhere, so they decide nothing.
+Rule V4: what fails through the balancer is its failure only if a backend answers when it is asked directly
+at the same moment; else the sample is blind. Its own status codes are documented nowhere: they decide nothing.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backends: tuple[str, ...]
     """URLs that lead straight to backends."""
     mark: str = ""
-    """Header that backends put into every answer. With it an answer proves the balancer, whatever its status."""
+    """Header that backends put into every answer: one with it proves the balancer, whatever its status."""
     status: int = 200
     """Without a mark, what backends answer."""
     ca: str = ""
@@ -45,35 +45,32 @@ class _Backends:
         self._params = params
         self._context = context
         self.answered = 0
-        self._one = asyncio.Event()
         # Until one answers, running out of time says nothing about the balancer.
         context.late.observation = _BLIND
         self._asking = [asyncio.create_task(self._ask(url)) for url in params.backends]
 
     async def any_answered(self) -> bool:
         """Wait for the first good answer, or for the last that is none."""
-        all_done = asyncio.gather(*self._asking)
-        one = asyncio.create_task(self._one.wait())
-        try:
-            await asyncio.wait((all_done, one), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            one.cancel()
-        return self.answered > 0
+        for asking in asyncio.as_completed(self._asking):
+            if await asking:
+                return True
+        return False
 
     async def close(self) -> None:
         for asking in self._asking:
             asking.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
 
-    async def _ask(self, url: str) -> None:
+    async def _ask(self, url: str) -> bool:
         try:
             answer = await self._context.network.http(_request(url, self._params), Phases())
         except NetworkFault:
-            return
-        if self._params.came_from_backend(answer):
-            self.answered += 1
-            self._context.late.observation = None
-            self._one.set()
+            return False
+        if not self._params.came_from_backend(answer):
+            return False
+        self.answered += 1
+        self._context.late.observation = None
+        return True
 
 
 def _request(url: str, params: Params) -> Request:
