@@ -1,9 +1,9 @@
 """The tree over a journal's lines, RFC 6962: hashes, the frontier that grows by appending, roots, proofs.
 
-Theory. Leaf = SHA-256(0x00 ‖ line), node = SHA-256(0x01 ‖ left ‖ right). A tree of n leaves is its *peaks*: one
-complete subtree for each binary one of n, the largest first; the root folds them from the right. So a tree that
-only grows is kept as at most 64 hashes, and the hashes of its complete 256-leaf subtrees are enough to prove
-anything about it with at most 255 leaves hashed again per end of a range.
+Theory. Leaf = SHA-256(0x00 ‖ line), node = SHA-256(0x01 ‖ left ‖ right). A tree of n leaves is its *peaks*:
+one complete subtree for each binary one of n, the largest first; the root folds them from the right. So a
+tree that only grows is kept as at most 64 hashes, and with the hashes of its complete 256-leaf subtrees
+anything about it is proven by hashing at most 255 leaves again per end of a range.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,7 +55,9 @@ class Frontier:
     def __init__(self, size: int = 0, peaks: Sequence[bytes | None] = ()) -> None:
         """The tree of `size` leaves with `peaks`; ValueError if their number does not fit."""
         if len(peaks) != size.bit_count():
-            raise ValueError(f"expected {size.bit_count()} peaks of a tree of {size} leaves, got {len(peaks)}")
+            raise ValueError(
+                f"expected {size.bit_count()} peaks of a tree of {size} leaves, got {len(peaks)}"
+            )
         self.size = size
         self.peaks = list(peaks)
 
@@ -125,7 +127,7 @@ def _joined(left: bytes | None, right: bytes | None) -> bytes | None:
 
 
 def ranges(leaf: Callable[[int], bytes], subtree: Callable[[int], bytes]) -> Range:
-    """Hashes of ranges from hashes of leaves and of complete subtrees (number k is over [256 k, 256 k + 256)).
+    """Hashes of ranges from those of leaves and of complete subtrees (number k: leaves 256 k to 256 k + 255).
 
     Ranges must begin where the tree has a node of their size, as those of RFC 6962's recursions do.
     """
@@ -144,7 +146,7 @@ def ranges(leaf: Callable[[int], bytes], subtree: Callable[[int], bytes]) -> Ran
 
 
 def inclusion(index: int, size: int, tree_hash: Range) -> list[bytes]:
-    """Proof that leaf `index` is in the tree of `size` leaves: hashes from the leaf's level up (RFC 6962, 2.1.1)."""
+    """Proof that leaf `index` is in the tree of `size` leaves, from the leaf's level up (RFC 6962, 2.1.1)."""
     if not 0 <= index < size:
         raise ValueError(f"expected a leaf below {size}, got {index}")
     path: list[bytes] = []

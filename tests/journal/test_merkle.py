@@ -49,9 +49,7 @@ def numbered(size: int) -> list[bytes]:
 
 def of(leaves: list[bytes]) -> merkle.Range:
     """Range hashes as a journal has them: from its leaves and its complete subtrees."""
-    return merkle.ranges(
-        leaves.__getitem__, lambda number: naive(leaves[256 * number : 256 * number + 256])
-    )
+    return merkle.ranges(leaves.__getitem__, lambda number: naive(leaves[256 * number : 256 * number + 256]))
 
 
 @pytest.mark.parametrize("size", range(9))

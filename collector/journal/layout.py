@@ -1,0 +1,144 @@
+"""Where a journal's files are, how they are named, and how one is replaced without ever being half there."""
+
+import gzip
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, cast
+
+from collector.core.timeline import Instant
+from collector.errors import JournalError
+
+LINES, GZIPPED, TREE = ".jsonl", ".jsonl.gz", ".tree"
+FRONTIER, DECLARED, IDENTITY = "frontier", "declared", "origin.json"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHECKPOINT = re.compile(r"(\d{6,})\.txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginDir:
+    """The directory of one origin's lines, and that of its checkpoints (None where there are none)."""
+
+    name: str
+    directory: Path
+    checkpoints: Path | None
+
+    def names(self) -> list[str]:
+        """Its files of lines by time, without their suffix: `2026-11-22T23`."""
+        return sorted({stem for path in self.directory.iterdir() if (stem := _stem(path.name)) is not None})
+
+    def place(self, name: str, line: int) -> str:
+        """A line as people are told of it."""
+        return f"{self.directory / name}{LINES}:{line}"
+
+
+def origins(directory: Path) -> list[OriginDir]:
+    """The origins in a state directory, a journal directory, an origin's own, or any directory of line files.
+
+    An origin that has no line yet is not among them. JournalError if `directory` can be none of these.
+    """
+    if not directory.is_dir():
+        raise JournalError(
+            f"{directory}: expected a directory with a journal, got none; name another, or start one"
+        )
+    if _has_lines(directory):
+        return [_origin(directory, directory.parent.parent / "checkpoints")]
+    if (directory / "journal").is_dir():
+        directory = directory / "journal"
+    found = [path for path in sorted(directory.iterdir()) if path.is_dir() and _has_lines(path)]
+    if not found and directory.name != "journal":
+        raise JournalError(
+            f"{directory}: expected a state directory, a journal or files *{LINES}[.gz], found none of them"
+        )
+    return [_origin(path, directory.parent / "checkpoints") for path in found]
+
+
+def hour_name(at: Instant) -> str:
+    """What a file of lines appended at `at` is called."""
+    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H")
+
+
+def hour_start(name: str) -> Instant | None:
+    """When the hour that a file is named for began; None for other names."""
+    try:
+        return int(datetime.strptime(name + "+0000", "%Y-%m-%dT%H%z").timestamp()) * 1_000_000
+    except ValueError:
+        return None
+
+
+@contextmanager
+def opened(origin: OriginDir, name: str) -> Iterator[IO[bytes]]:
+    """The uncompressed bytes of a file, the gzipped one where both exist; FileNotFoundError if neither."""
+    plain, packed = origin.directory / (name + LINES), origin.directory / (name + GZIPPED)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context((packed if packed.exists() else plain).open("rb"))
+        except FileNotFoundError:  # gzipped just now
+            file = stack.enter_context(packed.open("rb"))
+        if file.name.endswith(GZIPPED):
+            yield stack.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")))
+        else:
+            yield file
+
+
+def checkpoint_numbers(directory: Path) -> list[int]:
+    """Numbers of the checkpoints there are, in order."""
+    if not directory.is_dir():
+        return []
+    matches = (_CHECKPOINT.fullmatch(path.name) for path in directory.iterdir())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def checkpoint_path(directory: Path, number: int) -> Path:
+    return directory / f"{number:06d}.txt"
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make `path` hold `data`, durably: at any moment, power cuts included, it is the old or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names made, changed or removed in `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(directory: Path) -> None:
+    """Make `directory` and those above it that are missing, durably."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    sync_directory(directory.parent)
+
+
+def _origin(directory: Path, checkpoints: Path) -> OriginDir:
+    name = directory.resolve().name
+    below = checkpoints / name
+    return OriginDir(name=name, directory=directory, checkpoints=below if below.is_dir() else None)
+
+
+def _has_lines(directory: Path) -> bool:
+    return any(_stem(entry.name) is not None for entry in os.scandir(directory))
+
+
+def _stem(file: str) -> str | None:
+    for suffix in (GZIPPED, LINES):
+        if file.endswith(suffix) and not file.startswith("."):
+            return file.removesuffix(suffix)
+    return None

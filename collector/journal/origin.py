@@ -1,0 +1,166 @@
+"""Who writes: the lock on a state directory, and the origin that this machine may go on with."""
+
+import errno
+import fcntl
+import logging
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from collector.core.timeline import Instant, Span
+from collector.errors import JournalError, OriginBusy
+from collector.journal import layout
+from collector.journal.layout import OriginDir
+from collector.journal.recovery import Recovered, UnfitError, declared, recover
+
+log = logging.getLogger(__name__)
+
+_VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
+
+
+class _Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """`origin.json`: whose an origin is."""
+
+    vantage: str
+    machine: str
+    number: int
+    """Counts up over the origins of a vantage point in one state directory."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Origin:
+    """The right to write one origin; give it to one `Writer`, or `release` it."""
+
+    place: OriginDir
+    vantage: str
+    new: bool
+    """Made just now, since there was none of this machine that can be continued."""
+    recovered: Recovered
+    declared: frozenset[str]
+    """Ids of the declarations in any origin of this state directory."""
+    lock: int
+    """File descriptor that holds the lock."""
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+    @property
+    def cut(self) -> int:
+        """Bytes of a torn last line, which the next start line states."""
+        return self.recovered.cut
+
+    def open_until(self, at: Instant) -> list[tuple[Span, tuple[str, ...]]]:
+        """Spans up to `at` whose planned slots no line covers, each with its probes: a gap line each.
+
+        By the plan that held last, so to be asked before a new one is written.
+        """
+        return self.recovered.open_until(at)
+
+    def release(self) -> None:
+        os.close(self.lock)
+
+
+def open_origin(state: Path, vantage: str, machine_id: str) -> Origin:
+    """Lock the state directory and pick the origin to write: this machine's last one, or a new one.
+
+    A new one starts by itself when there is none of this vantage and machine (first start, restored backup,
+    cloned machine), or when lines of the last one are gone that were on disk once. OriginBusy when another
+    collector has the directory; JournalError when it cannot be written at all.
+    """
+    if not _VANTAGE.fullmatch(vantage):
+        raise JournalError(f'vantage: expected letters, digits, ".", "_" and "-", got "{vantage}"')
+    try:
+        layout.make_directory(state / "journal")
+        lock = _locked(state / "journal" / "lock")
+    except OSError as error:
+        raise JournalError(f"{state}: expected a directory to write the journal in, got: {error}") from error
+    try:
+        origin = _pick(state, vantage, machine_id, lock)
+        _sign(lock, origin.name)
+    except OSError as error:
+        os.close(lock)
+        raise JournalError(f"{state}: the journal cannot be opened: {error}") from error
+    except BaseException:
+        os.close(lock)
+        raise
+    return origin
+
+
+def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
+    paths = sorted((state / "journal").glob(f"*/{layout.IDENTITY}"))
+    identities = {path.parent.name: identity for path in paths if (identity := _identity(path))}
+    ours = {name: i for name, i in identities.items() if i.vantage == vantage}
+    number = max((i.number for i in ours.values()), default=0)
+    ids = frozenset[str]().union(*(declared(state / "journal" / name) for name in identities))
+    last = [name for name, i in ours.items() if i.machine == machine_id]
+    if last:
+        place = _place(state, max(last, key=lambda name: ours[name].number))
+        try:
+            recovered = recover(place)
+        except UnfitError as unfit:
+            log.error("origin=%s continued=no why=%r", place.name, str(unfit))
+        else:
+            return Origin(
+                place=place, vantage=vantage, new=False, recovered=recovered,
+                declared=ids | recovered.declared.keys(), lock=lock,
+            )  # fmt: skip
+    place = _made(state, _Identity(vantage=vantage, machine=machine_id, number=number + 1))
+    return Origin(place=place, vantage=vantage, new=True, recovered=Recovered(), declared=ids, lock=lock)
+
+
+def _made(state: Path, identity: _Identity) -> OriginDir:
+    suffix = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    place = _place(state, f"{identity.vantage}-{suffix}")
+    layout.make_directory(place.directory)
+    layout.replace(place.directory / layout.IDENTITY, msgspec.json.encode(identity) + b"\n")
+    return place
+
+
+def _place(state: Path, name: str) -> OriginDir:
+    checkpoints = state / "checkpoints" / name
+    layout.make_directory(checkpoints)
+    return OriginDir(name=name, directory=state / "journal" / name, checkpoints=checkpoints)
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Identity)
+    except msgspec.MsgspecError:
+        log.error("file=%s expected=identity got=damage", path)
+        return None
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock, on a full or read-only disk too as long as the file is there."""
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENOSPC):
+            raise
+        lock = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 200, 0).decode(errors="replace").strip() or "another process"
+        os.close(lock)
+        raise OriginBusy(
+            f"{path}: held by {holder}: one collector per state directory, since one origin never tells two "
+            "stories; stop that one, or name another directory"
+        ) from None
+    return lock
+
+
+def _sign(lock: int, origin: str) -> None:
+    """Leave word of who holds the lock, for the one that finds it held."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} (origin {origin})\n".encode(), 0)
+    except OSError as error:
+        # Opened read-only, or the disk is full: the lock holds without the word.
+        log.warning("file=lock written=no error=%r", str(error))
