@@ -92,6 +92,9 @@ class Testimony(NamedTuple):
 Snapshot: TypeAlias = dict[str, Any]
 
 
+NEVER: Instant = -(1 << 62)
+
+
 class Eye:
     """What one probe has seen: its last settled sample, and the stretch that is still growing up to it."""
 
@@ -114,7 +117,7 @@ class Eye:
         self.last: bool | None = None  # the last settled sample was ok; None when nothing may see the next
         self.left: State | None = None  # the seen time before it
         self.sent: Instant = 0
-        self.done: Instant = -(1 << 62)  # also the floor: time before it has been told
+        self.done: Instant = NEVER  # also the floor: time before it has been told
         self.grows: State | None = None
         self.since: Instant = 0
         self.upto: Instant = 0
@@ -126,7 +129,7 @@ class Eye:
 
     def settle(self, sent: Instant, done: Instant, ok: bool, out: list[Stretch]) -> None:
         """An ok or failed sample."""
-        # A clock slewed or set back tells some time twice: what was told first stands.
+        # A clock that is slewed back tells some time twice: what was told first stands.
         sent = max(sent, self.done)
         done = max(done, sent)
         between: State | None = None
@@ -373,6 +376,12 @@ class Track:
         for eye in self._eyes.values():
             self._interrupt(eye)
 
+    def _begin_afresh(self) -> None:
+        # The clock may have been set back by any amount: what is told twice then, `seen` makes UNKNOWN.
+        self._interrupt_all()
+        for eye in self._eyes.values():
+            eye.done = NEVER
+
     def _other(self, line: Line) -> None:
         match line:
             case Clock():
@@ -404,13 +413,13 @@ class Track:
                 line, f'vantage is now "{line.vantage}" and was "{self.vantage}": an origin has one'
             )
         self.vantage = line.vantage
-        self._interrupt_all()
+        self._begin_afresh()
 
     def _clock(self, line: Clock) -> None:
         # T4.
         self._clock_seen = True
         if line.step:
-            self._interrupt_all()
+            self._begin_afresh()
         trusted = bool(line.synced) and line.error is not None and line.error <= CLOCK_TOLERANCE
         if not trusted and self._untrusted_since is None:
             self._untrusted_since = line.at

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from collector.core.record import DownWhen, Plan, Service
-from collector.core.sight import State, Testimony
+from collector.core.sight import NEVER, State, Stretch, Testimony
 from collector.core.timeline import (
     NOTHING,
     Instant,
@@ -119,20 +119,35 @@ class Seen(NamedTuple):
 
 def seen(testimonies: Sequence[Testimony], throttle: str) -> dict[tuple[str, str], Seen]:
     """(origin, probe) → its states under that choice of the reading `platform-throttle`."""
-    parts: dict[tuple[str, str], dict[State, list[tuple[Instant, Instant]]]] = {}
+    stretches: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
     for told in testimonies:
-        for name, start, end, state, only in told.harvest.stretches:
-            if only in ("", throttle):
-                parts.setdefault((told.origin, name), defaultdict(list))[state].append((start, end))
-    return {
-        key: Seen(
-            spans(by[State.UP]),
-            spans(by[State.DOWN]),
-            spans(by[State.EDGE] + by[State.ANSWERED]),
-            spans(by[State.ANSWERED]),
+        for stretch in told.harvest.stretches:
+            if stretch.throttle in ("", throttle):
+                stretches[told.origin, stretch.probe].append(stretch)
+    return {key: _sorted(of) for key, of in stretches.items()}
+
+
+def _sorted(stretches: Sequence[Stretch]) -> Seen:
+    by: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
+    twice: list[tuple[Instant, Instant]] = []
+    told_until = NEVER
+    for _, start, end, state, _ in sorted(stretches, key=itemgetter(1, 2)):
+        by[state].append((start, end))
+        if start < told_until:
+            twice.append((start, min(end, told_until)))
+        told_until = max(told_until, end)
+    # T4: time that was told twice, because the clock was set back, is UNKNOWN.
+    unsure = spans(twice)
+    up, down, edge, answered = (
+        difference(spans(parts), unsure)
+        for parts in (
+            by[State.UP],
+            by[State.DOWN],
+            by[State.EDGE] + by[State.ANSWERED],
+            by[State.ANSWERED],
         )
-        for key, by in parts.items()
-    }
+    )
+    return Seen(up, down, edge, answered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

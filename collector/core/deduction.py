@@ -1,0 +1,218 @@
+"""Declarations → deductions by kind, each with its standing and the reason for it (rules D1 to D3)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from collector.core.calendar import Back, Calendar
+from collector.core.contract import Choice, Contract, DeductionRule, Readings
+from collector.core.outage import Outage
+from collector.core.record import DEDUCTION_KINDS, Declaration, Service, Standing
+from collector.core.sight import Testimony
+from collector.core.timeline import Instant, Span, Spans, spans, union
+from collector.errors import UncountableJournal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduction:
+    """Time that somebody says the contract takes out, and whether it does.
+
+    One declaration gives one of these, or two where only some of its spans stand.
+    """
+
+    id: str
+    kind: str
+    clause: str
+    spans: Spans
+    scope: tuple[str, ...]
+    standing: Standing
+    why: str
+    """Why it is refused, or what its declarer said."""
+    by: str
+    document: str | None
+    sent: Instant | None
+    received: Instant | None
+
+    @property
+    def takes(self) -> bool:
+        """Accepted and, to be safe, disputed ones take time off; proposed and refused do not (D1)."""
+        return self.standing in ("accepted", "disputed")
+
+    def concerns(self, service: Service) -> bool:
+        """Whether its scope names the service, its region, or everything."""
+        return not {"*", service.name, service.region}.isdisjoint(self.scope)
+
+
+def standing_declarations(testimonies: Iterable[Testimony], as_of: Instant) -> tuple[Declaration, ...]:
+    """What was known at `as_of` and is not superseded, in order of id: arrival makes no odds (law 4).
+
+    UncountableJournal where one id says two things, or declarations supersede each other in a loop.
+    """
+    known: dict[str, tuple[str, Declaration]] = {}
+    for told in testimonies:
+        for declared in told.harvest.declarations:
+            if declared.at > as_of:
+                continue
+            place = f"{told.origin}:{declared.seq}"
+            before = known.setdefault(declared.id, (place, declared))
+            if _says(before[1]) != _says(declared):
+                raise UncountableJournal(
+                    f'{before[0]} and {place}: declaration "{declared.id}" says two things; '
+                    "a correction needs an id of its own and supersedes the first"
+                )
+    declarations = {id: declared for id, (_, declared) in known.items()}
+    for id in declarations:
+        _check_loop(id, declarations)
+    superseded = {declared.supersedes for declared in declarations.values()}
+    return tuple(declarations[id] for id in sorted(declarations) if id not in superseded)
+
+
+def _says(declared: Declaration) -> Declaration:
+    # Two origins may have taken in the same declaration: only its place in the journal differs.
+    return Declaration(
+        **{f: getattr(declared, f) for f in declared.__struct_fields__ if f not in ("seq", "at")}, seq=0, at=0
+    )
+
+
+def _check_loop(id: str, declarations: Mapping[str, Declaration]) -> None:
+    chain = [id]
+    while (following := declarations[chain[-1]].supersedes) in declarations:
+        assert following is not None
+        if following in chain:
+            loop = ", ".join(f'"{one}"' for one in (*chain[chain.index(following) :], following))
+            raise UncountableJournal(f"declarations supersede each other in a loop: {loop}; declare one anew")
+        chain.append(following)
+
+
+# -------------------------------------------------------------------------------------------------- the rules
+
+_Judged = tuple[Standing, str]
+
+
+def _declared(
+    declared: Declaration,
+    span: Span,  # noqa: ARG001
+    rule: DeductionRule,  # noqa: ARG001
+    calendar: Calendar,  # noqa: ARG001
+    readings: Readings,  # noqa: ARG001
+) -> _Judged:
+    return declared.standing or "proposed", declared.why
+
+
+def _announced(
+    declared: Declaration, span: Span, rule: DeductionRule, calendar: Calendar, readings: Readings
+) -> _Judged:
+    # D2: so many clear days must lie between the notice and the start.
+    standing = declared.standing or "proposed"
+    if standing not in ("accepted", "disputed"):
+        return standing, declared.why
+    notice = noticed(declared, readings)
+    if notice is None:
+        return "refused", "no notice is on record"
+    days = rule.notice_clear_days or 0
+    told, starts = calendar.date_of(notice), calendar.date_of(span.start)
+    # Reading `clear-days`: full days, or full working days.
+    latest = calendar.latest_notice(starts, days, _BACK[readings["clear-days"]])
+    if told <= latest:
+        return standing, declared.why
+    return "refused", f"announced on {told} for {starts}; {days} clear days needed it by {latest}"
+
+
+_BACK: Mapping[Choice, Back] = {"strict": "strict", "extended": "extended"}
+
+_RULES: Mapping[str, Callable[[Declaration, Span, DeductionRule, Calendar, Readings], _Judged]] = {
+    "declared": _declared,
+    "announced": _announced,
+}
+
+
+def noticed(declared: Declaration, readings: Readings) -> Instant | None:
+    """When a mail of the provider counts as given: reading `notice-time`."""
+    sent, received = declared.sent, declared.received
+    earlier, later = (sent, received) if _THEIRS_COUNT_SENT[readings["notice-time"]] else (received, sent)
+    return later if earlier is None else earlier
+
+
+_THEIRS_COUNT_SENT = {"theirs-sent-ours-received": True, "theirs-received-ours-sent": False}
+
+
+def deductions(
+    declarations: Sequence[Declaration], contract: Contract, calendar: Calendar, readings: Readings
+) -> tuple[Deduction, ...]:
+    """Every deduction that was declared, with its standing, in the order in which the ledger attributes."""
+    rules = {rule.kind: rule for rule in contract.deductions}
+    found = [
+        deduction
+        for declared in declarations
+        if declared.kind in DEDUCTION_KINDS
+        for deduction in _judged(declared, rules.get(declared.kind), calendar, readings)
+    ]
+    return tuple(sorted(found, key=lambda d: (DEDUCTION_KINDS.index(d.kind), d.id, d.standing)))
+
+
+def _judged(
+    declared: Declaration, rule: DeductionRule | None, calendar: Calendar, readings: Readings
+) -> list[Deduction]:
+    verdicts: list[tuple[_Judged, Span]] = []
+    for start, end in declared.spans or ():
+        if end <= start:
+            verdict: _Judged = "refused", "the span ends before it starts"
+            start, end = end, start
+        elif rule is None:
+            verdict = "refused", f"the contract takes nothing off for {declared.kind}"
+        else:
+            verdict = _RULES[rule.rule](declared, Span(start, end), rule, calendar, readings)
+        verdicts.append((verdict, Span(start, end)))
+    return [
+        Deduction(
+            id=declared.id,
+            kind=declared.kind,
+            clause="" if rule is None else rule.clause,
+            spans=spans(span for _, span in group),
+            scope=declared.scope or (),
+            standing=standing,
+            why=why,
+            by=declared.by,
+            document=declared.document,
+            sent=declared.sent,
+            received=declared.received,
+        )
+        for (standing, why), group in groupby(sorted(verdicts), key=lambda pair: pair[0])
+    ]
+
+
+# ---------------------------------------------------------------------------------------- reading overrun
+
+
+def _until_it_ends(announced: Spans, outages: Sequence[Outage]) -> Spans:
+    # Safe: downtime that runs on past the announced end is still the maintenance.
+    overruns = (
+        Span(span.end, outage.ends)
+        for span in announced
+        for outage in outages
+        if outage.begins < span.end < outage.ends
+    )
+    return union(announced, spans(overruns))
+
+
+def _as_announced(announced: Spans, outages: Sequence[Outage]) -> Spans:  # noqa: ARG001
+    return announced
+
+
+_OVERRUNS: Mapping[Choice, Callable[[Spans, Sequence[Outage]], Spans]] = {
+    "until-it-ends": _until_it_ends,
+    "as-announced": _as_announced,
+}
+
+
+def taken_from(
+    service: Service, outages: Sequence[Outage], declared: Sequence[Deduction], readings: Readings
+) -> tuple[Deduction, ...]:
+    """The deductions that take time off this service, with their overruns (D2)."""
+    return tuple(
+        replace(one, spans=_OVERRUNS[readings["overrun"]](one.spans, outages))
+        if one.kind == "planned-maintenance"
+        else one
+        for one in declared
+        if one.takes and one.concerns(service)
+    )

@@ -1,0 +1,234 @@
+"""Outages → network incidents, and the grace that each is given (rules G1, G2).
+
+Grace is the one deduction that is an amount and not a time, so its place matters: it is taken from what the
+other deductions have left. It takes certain downtime first and, where that is shorter, EDGE.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from collector.core.contract import Choice, Grace, Readings
+from collector.core.outage import Outage
+from collector.core.record import Service
+from collector.core.timeline import (
+    NOTHING,
+    Duration,
+    Instant,
+    Span,
+    Spans,
+    difference,
+    duration,
+    first,
+    intersection,
+    union,
+    within,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What one grace is given for."""
+
+    id: str
+    """That of its first outage, or of the part that was split off."""
+    region: str
+    certain: Spans
+    possible: Spans
+    outages: tuple[str, ...]
+
+    @property
+    def begins(self) -> Instant:
+        """Its first certain instant."""
+        return self.certain[0].start
+
+
+class Told(NamedTuple):
+    """An outage with the answers that its probes got meanwhile."""
+
+    outage: Outage
+    answered: Spans
+
+
+# ------------------------------------------------------------------------------------- reading grace-unit
+
+
+class _Unit(NamedTuple):
+    """What counts as one outage here, and which outages make one incident."""
+
+    parts: Callable[[Told], list[Outage]]
+    groups: Callable[[list[Outage], Duration], list[list[Outage]]]
+
+
+def _split(told: Told) -> list[Outage]:
+    outage = told.outage
+    cuts = [outage.begins]
+    for before, after in pairwise(outage.certain):
+        answers = within(told.answered, Span(before.end, after.start))
+        if answers:
+            cuts.append(answers[0].start)
+    cuts.append(outage.ends)
+    return [
+        Outage(
+            id=outage.id if start == outage.begins else f"{outage.service}@{start}",
+            service=outage.service,
+            certain=within(outage.certain, Span(start, end)),
+            possible=within(outage.possible, Span(start, end)),
+            open=outage.open,
+        )
+        for start, end in pairwise(cuts)
+    ]
+
+
+def _whole(told: Told) -> list[Outage]:
+    return [told.outage]
+
+
+def _each(parts: list[Outage], apart: Duration) -> list[list[Outage]]:  # noqa: ARG001
+    return [[part] for part in parts]
+
+
+def _close(parts: list[Outage], apart: Duration) -> list[list[Outage]]:
+    groups: list[list[Outage]] = []
+    ends: Instant = 0
+    for part in sorted(parts, key=lambda one: one.begins):
+        if groups and part.begins - ends <= apart:
+            groups[-1].append(part)
+            ends = max(ends, part.ends)
+        else:
+            groups.append([part])
+            ends = part.ends
+    return groups
+
+
+_UNITS: Mapping[Choice, _Unit] = {
+    # Safe: every outage has its own, split wherever a probe got an answer.
+    "outage": _Unit(_split, _each),
+    # Arguable: outages that lie close together are one incident.
+    "joined": _Unit(_whole, _close),
+}
+
+
+def _incident(outages: Sequence[Outage], region: str) -> Incident:
+    return Incident(
+        id=outages[0].id,
+        region=region,
+        certain=union(*(o.certain for o in outages)),
+        possible=union(*(o.possible for o in outages)),
+        outages=tuple(o.id for o in outages),
+    )
+
+
+def _parts(outages: Sequence[Told], readings: Readings) -> list[Outage]:
+    return [part for told in outages for part in _UNITS[readings["grace-unit"]].parts(told)]
+
+
+def _grouped(parts: list[Outage], region: str, grace: Grace, readings: Readings) -> tuple[Incident, ...]:
+    groups = _UNITS[readings["grace-unit"]].groups(parts, grace.joined_within)
+    return tuple(_incident(group, region) for group in groups)
+
+
+def incidents(outages: Sequence[Told], region: str, grace: Grace, readings: Readings) -> tuple[Incident, ...]:
+    """The network incidents of a region: `outages` are those that make incidents there (G1)."""
+    return _grouped(_parts(outages, readings), region, grace, readings)
+
+
+# ------------------------------------------------------------------------------------ reading grace-scope
+
+
+class Spared(NamedTuple):
+    """An incident, and the part of one service's time that belongs to it."""
+
+    incident: Incident
+    pool: Spans
+
+
+def _headed(service: Service, commitment: str, grace: Grace) -> tuple[bool, bool]:
+    # Safe: the commitments that the sentence heads, always; others through the Internet, in an incident.
+    headed = commitment in grace.heads
+    return headed or service.via == "internet", headed
+
+
+def _access_only(service: Service, commitment: str, grace: Grace) -> tuple[bool, bool]:  # noqa: ARG001
+    return commitment == grace.incidents_of, False
+
+
+_SCOPES: Mapping[Choice, Callable[[Service, str, Grace], tuple[bool, bool]]] = {
+    "headed": _headed,
+    "access-only": _access_only,
+}
+"""Whether a commitment of a service has grace in network incidents, and whether without one too."""
+
+
+def spared(
+    service: Service,
+    commitment: str,
+    outages: Sequence[Told],
+    network: Sequence[Incident],
+    grace: Grace,
+    readings: Readings,
+) -> tuple[Spared, ...]:
+    """The incidents in which a commitment of a service has grace, in order of time.
+
+    `network` are the incidents of the service's region; its outage belongs to every one that it overlaps.
+    """
+    in_incidents, always = _SCOPES[readings["grace-scope"]](service, commitment, grace)
+    parts = _parts(outages, readings)
+    found: list[Spared] = []
+    if in_incidents:
+        for incident in network:
+            pool = union(*(part.possible for part in parts if intersection(incident.possible, part.possible)))
+            if pool:
+                found.append(Spared(incident, pool))
+    if always:
+        alone = [part for part in parts if not any(intersection(i.possible, part.possible) for i in network)]
+        found += (Spared(one, one.possible) for one in _grouped(alone, service.region, grace, readings))
+    return tuple(sorted(found, key=lambda one: (one.incident.begins, one.incident.id)))
+
+
+# ------------------------------------------------------------------------------------- reading grace-kind
+
+
+def _accumulated(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:
+    # Safe: so much downtime comes off, wherever in the incident it lies.
+    taken = first(intersection(down, one.pool), amount)
+    return taken, first(intersection(edge, one.pool), amount - duration(taken))
+
+
+def _wall(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:
+    # Arguable: what lies in the incident's first minutes on the clock comes off.
+    zone = within(one.pool, Span(one.incident.begins, one.incident.begins + amount))
+    return intersection(down, zone), intersection(edge, zone)
+
+
+_KINDS: Mapping[Choice, Callable[[Spans, Spans, Spared, Duration], tuple[Spans, Spans]]] = {
+    "accumulated": _accumulated,
+    "wall": _wall,
+}
+
+
+class Graced(NamedTuple):
+    """What grace takes, and for which incidents."""
+
+    down: Spans
+    edge: Spans
+    because: tuple[str, ...]
+
+
+def graced(
+    down: Spans, edge: Spans, given: Sequence[Spared], grace: Grace | None, readings: Readings
+) -> Graced:
+    """What of `down` and `edge`, as the other deductions left them in one window, is grace (G2)."""
+    taken_down: Spans = NOTHING
+    taken_edge: Spans = NOTHING
+    because: list[str] = []
+    for one in given:
+        assert grace is not None
+        more_down, more_edge = _KINDS[readings["grace-kind"]](
+            difference(down, taken_down), difference(edge, taken_edge), one, grace.amount
+        )
+        if more_down or more_edge:
+            because.append(one.incident.id)
+            taken_down, taken_edge = union(taken_down, more_down), union(taken_edge, more_edge)
+    return Graced(taken_down, taken_edge, tuple(because))

@@ -1,0 +1,291 @@
+"""Samples → how many were over, within or undecided against a limit; excursions and quantiles (rule A5).
+
+A measured value is an interval, value ± error, so a sample may be neither over nor within. One fold follows
+one origin and serves both sides: the index keeps what `take` gives (counts and sketches by hour, closed
+excursions), an account drawn from the journal keeps every value for exact quantiles.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from collector.core.contract import Contract
+from collector.core.record import Clock, Gap, Line, Outcome, Plan, Sample, Start, Stop
+from collector.core.timeline import HOUR, Duration, Instant, Span
+
+Side: TypeAlias = Literal["over", "within", "undecided"]
+
+
+def side(value: Duration, error: Duration, limit: Duration) -> Side:
+    """Where a value, known to within `error`, lies for sure."""
+    if value - error > limit:
+        return "over"
+    return "within" if value + error <= limit else "undecided"
+
+
+def bucket(value: Duration) -> int:
+    """The sketch's bucket of a value: eight to each doubling, so its bounds are at most 12.5 % apart."""
+    if value < 8:
+        return max(value, 0)
+    shift = value.bit_length() - 4
+    return (shift + 1) * 8 + (value >> shift) - 8
+
+
+def bucket_bound(index: int) -> Duration:
+    """The smallest value beyond the bucket."""
+    if index < 8:
+        return index + 1
+    shift, part = divmod(index, 8)
+    return (part + 9) << (shift - 1)
+
+
+class Excursion(NamedTuple):
+    """A run of samples of one probe that were all over the limit."""
+
+    probe: str
+    commitment: str
+    start: Instant
+    """Sending of the first."""
+    end: Instant
+    """End of the last."""
+    samples: int
+    highest: Duration
+
+
+class Judged(NamedTuple):
+    """One hour of one probe against one commitment's limit; `hour` is when it begins, by `sent`."""
+
+    probe: str
+    commitment: str
+    hour: Instant
+    over: int
+    within: int
+    undecided: int
+
+
+class Sketch(NamedTuple):
+    """All values of one probe in one hour, by `bucket`."""
+
+    probe: str
+    hour: Instant
+    counts: Mapping[int, int]
+
+
+@dataclass(slots=True)
+class Latencies:
+    """What a fold found, or what the index kept of it; counts of one hour may come in several parts."""
+
+    judged: list[Judged] = field(default_factory=list)
+    sketches: list[Sketch] = field(default_factory=list)
+    excursions: list[Excursion] = field(default_factory=list)
+    values: dict[str, "Values"] = field(default_factory=dict)
+
+
+class Values:
+    """Every value of one probe that a latency commitment is about."""
+
+    __slots__ = ("error", "sent", "value")
+
+    def __init__(self) -> None:
+        self.sent, self.value, self.error = array("q"), array("q"), array("q")
+
+    def add(self, sent: Instant, value: Duration, error: Duration) -> None:
+        self.sent.append(sent)
+        self.value.append(value)
+        self.error.append(error)
+
+
+def limits(contract: Contract) -> dict[str, Duration]:
+    """Latency commitment → its limit."""
+    return {c.id: c.limit for c in contract.commitments if c.measure == "latency" and c.limit is not None}
+
+
+class Fold:
+    """Follows the latencies of one origin, line by line. With `keep`, every judged value is kept too."""
+
+    def __init__(self, limits: Mapping[str, Duration], *, keep: bool = False) -> None:
+        self._limits = limits
+        self._keep = keep
+        self._about: dict[str, tuple[tuple[str, Duration], ...]] = {}
+        self._counts: dict[tuple[str, str, Instant], Counter[Side]] = defaultdict(Counter)
+        self._sketches: dict[tuple[str, Instant], Counter[int]] = defaultdict(Counter)
+        self._closed: list[Excursion] = []
+        self._open: dict[tuple[str, str], Excursion] = {}
+        self._values: dict[str, Values] = {}
+
+    def feed(self, line: Line) -> None:
+        """The next line."""
+        if type(line) is Sample:
+            if line.outcome is Outcome.OK and line.value is not None:
+                self._sample(line, line.value)
+            elif self._open:
+                self._close((line.probe,))
+        elif isinstance(line, Plan):
+            self.plan(line)
+        elif isinstance(line, Gap):
+            self._close(None if line.probes == ("*",) else line.probes)
+        elif isinstance(line, Start | Stop) or (isinstance(line, Clock) and line.step):
+            self._close(None)
+
+    def plan(self, plan: Plan) -> None:
+        """Which probes a limit is about, from here on."""
+        promised = {service.name: service.commitments for service in plan.services}
+        self._about = {
+            probe.name: tuple(
+                (id, self._limits[id]) for id in promised.get(probe.service, ()) if id in self._limits
+            )
+            for probe in plan.probes
+        }
+
+    def take(self) -> Latencies:
+        """What was found since the last time; an excursion that goes on is not in it."""
+        taken = Latencies(
+            judged=[
+                Judged(probe, commitment, hour, n["over"], n["within"], n["undecided"])
+                for (probe, commitment, hour), n in self._counts.items()
+            ],
+            sketches=[Sketch(probe, hour, dict(n)) for (probe, hour), n in self._sketches.items()],
+            excursions=self._closed,
+            values=self._values,
+        )
+        self._counts, self._sketches, self._closed = defaultdict(Counter), defaultdict(Counter), []
+        self._values = {}
+        return taken
+
+    def tail(self) -> list[Excursion]:
+        """The excursions that go on, as they stand."""
+        return list(self._open.values())
+
+    def snapshot(self) -> list[Any]:
+        """What goes on, as JSON has it; a restored fold needs the plan in force too."""
+        return [list(excursion) for excursion in self._open.values()]
+
+    def restore(self, snapshot: Sequence[Any], plan: Plan | None) -> None:
+        """Go on where `snapshot` was made."""
+        if plan is not None:
+            self.plan(plan)
+        for memory in snapshot:
+            excursion = Excursion(*memory)
+            self._open[excursion.probe, excursion.commitment] = excursion
+
+    def _sample(self, line: Sample, value: Duration) -> None:
+        hour = line.sent - line.sent % HOUR
+        self._sketches[line.probe, hour][bucket(value)] += 1
+        about = self._about.get(line.probe)
+        if not about:
+            return
+        for commitment, limit in about:
+            judged = side(value, line.error, limit)
+            self._counts[line.probe, commitment, hour][judged] += 1
+            key = line.probe, commitment
+            if judged == "over":
+                begun = self._open.get(key) or Excursion(*key, line.sent, line.done, 0, value)
+                self._open[key] = begun._replace(
+                    end=line.done, samples=begun.samples + 1, highest=max(begun.highest, value)
+                )
+            elif key in self._open:
+                self._closed.append(self._open.pop(key))
+        if self._keep:
+            self._values.setdefault(line.probe, Values()).add(line.sent, value, line.error)
+
+    def _close(self, probes: Sequence[str] | None) -> None:
+        ended = [key for key in self._open if probes is None or key[0] in probes]
+        self._closed += (self._open.pop(key) for key in ended)
+
+
+# --------------------------------------------------------------------------------------------- the figures
+
+
+QUANTILES = {"p50": Fraction(1, 2), "p90": Fraction(9, 10), "p99": Fraction(99, 100), "max": Fraction(1)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyFigure:
+    """One latency commitment of one service over one span. No formula gives a credit for it."""
+
+    commitment: str
+    service: str
+    limit: Duration
+    span: Span
+    over: int
+    within: int
+    undecided: int
+    quantiles: Mapping[str, Duration]
+    """Of the values; empty where only hourly counts are at hand."""
+    excursions: tuple[Excursion, ...]
+
+    @property
+    def share_within(self) -> Fraction | None:
+        """Of all that was judged; none where nothing was."""
+        judged = self.over + self.within + self.undecided
+        return Fraction(self.within, judged) if judged else None
+
+
+def figure(
+    commitment: str,
+    service: str,
+    limit: Duration,
+    span: Span,
+    probes: Iterable[tuple[Latencies, str]],
+) -> LatencyFigure:
+    """The figure over all `probes` of a service, each with the latencies of its origin.
+
+    Exact to the sample where every value was kept, else to the hour: those that begin inside `span`.
+    """
+    count: Counter[Side] = Counter()
+    found: list[Duration] = []
+    excursions: list[Excursion] = []
+    for latencies, probe in probes:
+        values = latencies.values.get(probe)
+        if values is not None:
+            value, error = _inside(values, span)
+            over, within = int((value - error > limit).sum()), int((value + error <= limit).sum())
+            count.update(over=over, within=within, undecided=len(value) - over - within)
+            found += value.tolist()
+        else:
+            for hour in latencies.judged:
+                if hour.probe == probe and hour.commitment == commitment and _in(hour.hour, span):
+                    count.update(over=hour.over, within=hour.within, undecided=hour.undecided)
+        excursions += (
+            e
+            for e in latencies.excursions
+            if e.probe == probe and e.commitment == commitment and e.start < span.end and e.end > span.start
+        )
+    return LatencyFigure(
+        commitment=commitment,
+        service=service,
+        limit=limit,
+        span=span,
+        over=count["over"],
+        within=count["within"],
+        undecided=count["undecided"],
+        quantiles=quantiles(found),
+        excursions=tuple(sorted(excursions, key=lambda e: (e.start, e.probe))),
+    )
+
+
+def quantiles(values: Sequence[Duration]) -> dict[str, Duration]:
+    """The smallest value that so large a share of all does not exceed: exact, never interpolated."""
+    if not values:
+        return {}
+    n = len(values)
+    ranks = {
+        name: max(-(-share.numerator * n // share.denominator), 1) - 1 for name, share in QUANTILES.items()
+    }
+    parted = np.partition(np.asarray(values, dtype=np.int64), sorted(set(ranks.values())))
+    return {name: int(parted[rank]) for name, rank in ranks.items()}
+
+
+def _in(instant: Instant, span: Span) -> bool:
+    return span.start <= instant < span.end
+
+
+def _inside(values: Values, span: Span) -> tuple[Any, Any]:
+    sent, value, error = (np.asarray(a, dtype=np.int64) for a in (values.sent, values.value, values.error))
+    chosen = (sent >= span.start) & (sent < span.end)
+    return value[chosen], error[chosen]

@@ -1,0 +1,103 @@
+"""States of a service → its outages and blips: the state machine, one table (rule V3).
+
+Theory. UP is the only news that ends anything; UNKNOWN is no news, so it is never fed to the machine and a
+run goes on through it. What a run turns out to be depends on the worst it has held:
+
+    phase     EDGE      DOWN      UP
+    CLEAR     BLIP      OUTAGE    CLEAR
+    BLIP      BLIP      OUTAGE    CLEAR, and a blip is told
+    OUTAGE    OUTAGE    OUTAGE    CLEAR, and an outage is told
+
+A run that no UP has ended yet is told too, as open.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from collector.core.sight import State
+from collector.core.timeline import Instant, Span, Spans, spans
+from collector.core.verdict import States
+
+
+class _Phase(Enum):
+    CLEAR = auto()
+    BLIP = auto()
+    OUTAGE = auto()
+
+
+_NEXT = {
+    (_Phase.CLEAR, State.EDGE): _Phase.BLIP,
+    (_Phase.CLEAR, State.DOWN): _Phase.OUTAGE,
+    (_Phase.CLEAR, State.UP): _Phase.CLEAR,
+    (_Phase.BLIP, State.EDGE): _Phase.BLIP,
+    (_Phase.BLIP, State.DOWN): _Phase.OUTAGE,
+    (_Phase.BLIP, State.UP): _Phase.CLEAR,
+    (_Phase.OUTAGE, State.EDGE): _Phase.OUTAGE,
+    (_Phase.OUTAGE, State.DOWN): _Phase.OUTAGE,
+    (_Phase.OUTAGE, State.UP): _Phase.CLEAR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A maximal run of one service without UP; a blip when nothing in it is certain: shown, never counted."""
+
+    id: str
+    """The service and the first instant that may have been downtime: the same in every account."""
+    service: str
+    certain: Spans
+    possible: Spans
+    """All of the run but UNKNOWN."""
+    open: bool
+    """No UP has ended it yet."""
+
+    @property
+    def begins(self) -> Instant:
+        return self.possible[0].start
+
+    @property
+    def ends(self) -> Instant:
+        """The end of what may have been downtime, so far."""
+        return self.possible[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What a service's states tell."""
+
+    outages: tuple[Outage, ...]
+    blips: tuple[Outage, ...]
+
+
+def runs(service: str, states: States) -> Runs:
+    """The outages and blips of a service, in order of time."""
+    told: dict[_Phase, list[Outage]] = {_Phase.BLIP: [], _Phase.OUTAGE: []}
+    phase, certain, possible = _Phase.CLEAR, list[Span](), list[Span]()
+    for span, state in _in_order(states):
+        before, phase = phase, _NEXT[phase, state]
+        if state is State.UP:
+            if before is not _Phase.CLEAR:
+                told[before].append(_outage(service, certain, possible, open=False))
+            certain, possible = [], []
+        else:
+            possible.append(span)
+            if state is State.DOWN:
+                certain.append(span)
+    if phase is not _Phase.CLEAR:
+        told[phase].append(_outage(service, certain, possible, open=True))
+    return Runs(tuple(told[_Phase.OUTAGE]), tuple(told[_Phase.BLIP]))
+
+
+def _in_order(states: States) -> list[tuple[Span, State]]:
+    by_state = ((State.UP, states.up), (State.EDGE, states.edge), (State.DOWN, states.down))
+    return sorted((span, state) for state, parts in by_state for span in parts)
+
+
+def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bool) -> Outage:
+    return Outage(
+        id=f"{service}@{possible[0].start}",
+        service=service,
+        certain=spans(certain),
+        possible=spans(possible),
+        open=open,
+    )
