@@ -15,7 +15,7 @@ from pathlib import Path
 from collector.core.record import Gap, Line, Sample
 from tests.conftest import free_port
 from tests.coverage_check import uncovered
-from tests.integration.world import Collector, probe, service
+from tests.integration.world import Collector, probe, publishes_to, service
 from tests.servers.ceph import ACCESS_KEY, SECRET_KEY, RadosGateway
 from tests.servers.chrony import Chrony
 from tests.servers.haproxy import Haproxy
@@ -51,7 +51,7 @@ def _servers_and_tables(stack: ExitStack, directory: Path, chance: random.Random
     balancer = stack.enter_context(Haproxy(directory / "balancer", free_port(), [a, b]))
     resolver = stack.enter_context(Unbound(directory / "resolver", free_port()))
     clock = stack.enter_context(Chrony(directory / "clock", free_port()))
-    storage = stack.enter_context(RadosGateway(directory / "ceph", free_port()))
+    storage = stack.enter_context(RadosGateway(directory / "ceph", free_port(), ["constat"]))
     tables = [
         service("balancer", "load-balancer.availability"),
         service("resolver", "internet-services.dns", via="internal"),
@@ -62,18 +62,15 @@ def _servers_and_tables(stack: ExitStack, directory: Path, chance: random.Random
     for k in range(PROBES_OF_EACH_KIND):
         asked = {"interval": f"{chance.randint(1, 10)}s", "burst": "500ms", "timeout": "900ms"}
         tables += [
-            probe(f"lb{k}", "lb", balancer.url, service="balancer", backends=[a.url, b.url], **asked),
-            probe(f"dns{k}", "dns", f"127.0.0.1:{resolver.port}", service="resolver",
-                  query="www.constat.test", **asked),
+            probe(f"lb{k}", "lb", balancer.url, {"backends": [a.url, b.url]}, service="balancer", **asked),
+            probe(f"dns{k}", "dns", f"127.0.0.1:{resolver.port}", {"name": "www.constat.test"},
+                  service="resolver", **asked),
             probe(f"ntp{k}", "ntp", f"127.0.0.1:{clock.port}", service="clock", **asked),
             probe(f"http{k}", "http", balancer.url, service="balancer", **asked),
         ]  # fmt: skip
     for k in range(7):
         asked = {"interval": f"{chance.randint(2, 10)}s", "burst": "500ms", "timeout": "900ms"}
-        tables.append(
-            probe(f"s3{k}", "s3", storage.url, service="storage", mode="publish", bucket="constat",
-                  create_bucket=True, **asked)
-        )  # fmt: skip
+        tables.append(probe(f"s3{k}", "s3", storage.url, publishes_to("constat"), service="storage", **asked))
     return tables
 
 

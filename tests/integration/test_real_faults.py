@@ -10,7 +10,7 @@ import pytest
 
 from collector.core.timeline import MILLISECOND, SECOND
 from tests.conftest import free_port, needs
-from tests.integration.world import Collector, now_us, probe, service
+from tests.integration.world import Collector, now_us, probe, publishes_to, service
 from tests.servers.ceph import ACCESS_KEY, SECRET_KEY, RadosGateway
 from tests.servers.haproxy import Haproxy
 from tests.servers.nginx import Nginx
@@ -56,18 +56,18 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Fa
         Nginx(base / "control", free_port(), "control") as control,
         Haproxy(base / "balancer", free_port(), [a, b]) as balancer,
         Unbound(base / "resolver", free_port()) as resolver,
-        RadosGateway(base / "ceph", free_port()) as storage,
+        RadosGateway(base / "ceph", free_port(), ["constat"]) as storage,
     ):
         tables = [
             service("balancer", "load-balancer.availability"),
             service("resolver", "internet-services.dns", via="internal"),
             service("storage", "object-storage.publish-api"),
             probe("control", "http", control.url, role="control", **ASKED),
-            probe("balancer", "lb", balancer.url, service="balancer", backends=[a.url, b.url], **ASKED),
-            probe("resolver", "dns", f"127.0.0.1:{resolver.port}", service="resolver",
-                  query="www.constat.test", expect=["192.0.2.10"], **ASKED),
-            probe("storage", "s3", storage.url, service="storage", mode="publish", bucket="constat",
-                  create_bucket=True, **ASKED),
+            probe("balancer", "lb", balancer.url, {"backends": [a.url, b.url]},
+                  service="balancer", **ASKED),
+            probe("resolver", "dns", f"127.0.0.1:{resolver.port}", {"name": "www.constat.test"},
+                  service="resolver", **ASKED),
+            probe("storage", "s3", storage.url, publishes_to("constat"), service="storage", **ASKED),
         ]  # fmt: skip
         secrets = {"CONSTAT_STORAGE_ACCESS_KEY": ACCESS_KEY, "CONSTAT_STORAGE_SECRET_KEY": SECRET_KEY}
         faults = [

@@ -16,39 +16,48 @@ from collector.journal import reader
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 20.0
 
-HEAD = """
+REGION = "eu-west-2"
+ACCOUNT = "000000000001"
+
+HEAD = f"""
 [collector]
-state = "{state}"
+state = "{{state}}"
 vantage = "test"
 
-[[account]]
-id = "000000000001"
-region = "eu-west-2"
-zones = ["eu-west-2a", "eu-west-2b"]
+[contract]
+id = "outscale-cgv-2019-12"
 
-[[credential]]
-name = "storage"
+[[account]]
+id = "{ACCOUNT}"
+region = "{REGION}"
+zones = ["{REGION}a", "{REGION}b"]
+credentials = "storage"
 """
 
 
 def table(name: str, **values: object) -> str:
     """One TOML table of an array, like [[probe]]."""
-    return f"\n[[{name}]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    return f"\n[[{name}]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    return json.dumps(value)
 
 
 def service(name: str, *commitments: str, **values: object) -> str:
-    return table(
-        "service",
-        name=name,
-        account="000000000001",
-        region="eu-west-2",
-        commitments=list(commitments),
-        **values,
-    )
+    whose = {"account": ACCOUNT, "region": REGION}
+    return table("service", name=name, commitments=list(commitments), **whose, **values)
 
 
-def probe(name: str, kind: str, target: str, **values: object) -> str:
-    return table("probe", name=name, kind=kind, target=target, **values)
+def probe(name: str, kind: str, target: str, params: Any = None, **values: object) -> str:
+    return table("probe", name=name, kind=kind, target=target, **values, params=params or {})
+
+
+def publishes_to(bucket: str) -> dict[str, object]:
+    """Parameters of an `s3` probe that publishes to the RADOS gateway."""
+    return {"mode": "publish", "bucket": bucket, "region": REGION}
 
 
 class Collector:

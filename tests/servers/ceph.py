@@ -4,8 +4,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.conftest import free_port
 from tests.servers.process import Server, listens
@@ -68,9 +74,10 @@ class Store(Monitor):
 class RadosGateway(Server):
     """radosgw over its own cluster, with ACCESS_KEY and SECRET_KEY; starting it all takes about 12 s."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, buckets: Sequence[str] = ()) -> None:
         super().__init__(directory / "gateway")
         self.port = port
+        self.buckets = buckets
         self._root = directory
         self._environment = {**os.environ, "CEPH_CONF": str(directory / "ceph.conf")}
         monitor_port = free_port()
@@ -94,6 +101,8 @@ class RadosGateway(Server):
             self.start()
             self._run("radosgw-admin", "user", "create", "--uid=probe", "--display-name=probe",
                       f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}")  # fmt: skip
+            for bucket in self.buckets:
+                self._make_bucket(bucket)
         except BaseException:
             self._end_all()
             raise
@@ -101,6 +110,13 @@ class RadosGateway(Server):
 
     def __exit__(self, *_: object) -> None:
         self._end_all()
+
+    def _make_bucket(self, bucket: str) -> None:
+        request = AWSRequest("PUT", f"{self.url}/{bucket}")
+        S3SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), "s3", "eu-west-2").add_auth(request)
+        signed = urllib.request.Request(request.url, method="PUT", headers=dict(request.headers.items()))
+        with urllib.request.urlopen(signed, timeout=10) as answer:
+            assert answer.status == 200
 
     def _end_all(self) -> None:
         for server in (self, self._store, self._monitor):

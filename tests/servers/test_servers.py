@@ -54,7 +54,7 @@ def test_prometheus_answers_queries(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_rados_gateway_speaks_s3(tmp_path: Path) -> None:
     needs("ceph-mon", "ceph-osd", "ceph-common", "radosgw")
-    with RadosGateway(tmp_path, free_port()) as server:
+    with RadosGateway(tmp_path, free_port(), ["constat"]) as server:
         assert server.answers()
     assert not server.answers()
 
