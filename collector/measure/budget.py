@@ -16,7 +16,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -113,7 +113,7 @@ def forget(ledger: Ledger, boot: Instant) -> None:
 
 @dataclass(slots=True)
 class Rejections:
-    """Rejected credentials in a row per account, of one process: a restart or new credentials begin anew."""
+    """Rejected credentials in a row per account; whoever reads credentials anew begins a new one of these."""
 
     _in_a_row: dict[str, int] = field(default_factory=dict)
 
@@ -129,10 +129,6 @@ class Rejections:
             self._in_a_row[account] = self._in_a_row.get(account, 0) + 1
             return self._in_a_row[account] == REJECTIONS
         return False
-
-    def renew(self) -> None:
-        """Credentials were read anew."""
-        self._in_a_row.clear()
 
 
 def together(a: Ledger, b: Ledger) -> Ledger:
@@ -191,6 +187,8 @@ class BudgetFile:
                 file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
                 closing.callback(os.close, file)
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with suppress(OSError):  # another user's, who said so already
+                    os.fchmod(file, 0o660)
                 ledgers = _read(file)
             except BlockingIOError:
                 yield None

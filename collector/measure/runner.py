@@ -35,9 +35,25 @@ class Prepared:
     spec: ProbeSpec
     params: msgspec.Struct
     credentials: Credentials
+    account: str
+    """The provider account that its requests count for; empty for controls."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether its requests carry our credentials."""
+        return bool(self.spec.needs) or bool(self.probe.params.get("signed"))
+
+    @property
+    def request(self) -> str:
+        """What makes two requests identical (SLA4): the same question to the same target."""
+        return hashlib.sha256(
+            msgspec.json.encode((self.spec.kind, self.probe.target, self.params))
+        ).hexdigest()[:16]
 
 
-def prepared(probe: Probe, specs: Mapping[str, ProbeSpec], credentials: Credentials) -> Prepared:
+def prepared(
+    probe: Probe, specs: Mapping[str, ProbeSpec], credentials: Credentials, account: str = ""
+) -> Prepared:
     """`probe` made ready to run; raises ConfigurationError where no kind of ours fits it."""
     try:
         spec = specs[probe.kind]
@@ -48,14 +64,14 @@ def prepared(probe: Probe, specs: Mapping[str, ProbeSpec], credentials: Credenti
         ) from None
     except msgspec.ValidationError as error:
         raise ConfigurationError([f"probe {probe.name}: params: {error}"]) from error
-    return Prepared(probe=probe, spec=spec, params=params, credentials=credentials)
+    return Prepared(probe=probe, spec=spec, params=params, credentials=credentials, account=account)
 
 
 class Runner:
     """Runs probes of all kinds. `lag` tells how late the loop may have noticed anything since a moment."""
 
     def __init__(
-        self, *, network: Network, clock: Clock, lag: Callable[[Mark], Duration], keep: Keep
+        self, *, network: Network, clock: Clock, lag: Callable[[Mark], Duration], keep: Keep | None = None
     ) -> None:
         self._network = network
         self._clock = clock
@@ -98,7 +114,11 @@ class Runner:
 
     def _sample(self, probe: Probe, slot: Instant, sent: Instant, done: Instant, seen: Observation) -> Sample:
         facts = dict(seen.facts)
-        if seen.body and done - self._kept.get(probe.name, done - BODY_EVERY) >= BODY_EVERY:
+        if (
+            self._keep is not None
+            and seen.body
+            and done - self._kept.get(probe.name, done - BODY_EVERY) >= BODY_EVERY
+        ):
             self._kept[probe.name] = done
             facts["document"] = hashlib.sha256(seen.body).hexdigest()
             self._keep(str(facts["document"]), seen.body)

@@ -17,7 +17,7 @@ Slots that nobody ran are handed out as `Missed`, with the reason; the caller jo
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collector.core.record import GapReason, Outcome, Probe
@@ -207,13 +207,13 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------------- looks
 
-    def covered_through(self) -> Mapping[str, Instant]:
-        """Probe → its first planned slot that neither a run nor a gap covers yet."""
-        return {name: track.next for name, track in self._tracks.items()}
+    def covered_before(self) -> Instant:
+        """No slot at or after this is covered: another plan may hold from here on, and not from earlier."""
+        return max((track.next - track.probe.interval + 1 for track in self._tracks.values()), default=0)
 
-    def bursting(self) -> frozenset[str]:
-        """The probes that ask more often since they failed; controls that only go with them are not named."""
-        return frozenset(name for name, track in self._tracks.items() if track.bursting)
+    def bursting(self, probe: str) -> bool:
+        """Whether `probe` asks more often since it failed; not so a control that only goes with others."""
+        return self._tracks[probe].bursting
 
     # ----------------------------------------------------------------------------------------------- details
 

@@ -210,14 +210,14 @@ def test_a_failure_is_followed_by_a_burst_until_a_run_is_ok() -> None:
     scheduler = Scheduler([probe()], start=0)
 
     asked(scheduler, 0, FAILED)
-    assert scheduler.bursting() == {"p"}
+    assert scheduler.bursting("p")
     assert scheduler.next_wakeup() == 2 * SECOND
     run, covers = asked(scheduler, 2 * SECOND, FAILED, took=3 * SECOND)
     assert (run.slot, covers) == (2 * SECOND, 0)
     assert scheduler.next_wakeup() == 5 * SECOND, "the later of sent + burst and done"
     run, covers = asked(scheduler, 5 * SECOND, OK)
     assert (run.slot, covers) == (5 * SECOND, 0)
-    assert scheduler.bursting() == frozenset()
+    assert not scheduler.bursting("p")
     assert scheduler.next_wakeup() == 10 * SECOND
 
 
@@ -284,7 +284,7 @@ def test_throttling_ends_a_burst_and_backs_off_twice_as_long_each_time() -> None
         waits.append(following - at)
         at = following
 
-    assert scheduler.bursting() == frozenset()
+    assert not scheduler.bursting("p")
     assert [w // SECOND for w in waits[:4]] == [8, 10, 16, 32], "4 and 8 s end on the next slot of the grid"
     assert max(waits) <= BACK_OFF_LIMIT + 10 * SECOND
     assert {m.reason for m in scheduler.take_missed()} == {GapReason.BUDGET}
