@@ -1,0 +1,520 @@
+"""Contract files: every figure counts, a wrong one is told by its key, and none stands in code."""
+
+import ast
+import copy
+import hashlib
+import json
+import re
+import tomllib
+import zoneinfo
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector import contracts
+from collector.contracts import calendar, decoded, load
+from collector.core.account import draw, replay, to_json
+from collector.core.contract import READINGS, Contract
+from collector.core.record import (
+    DEDUCTION_KINDS,
+    Account,
+    Declaration,
+    Line,
+    Outcome,
+    Plan,
+    Probe,
+    Reason,
+    Sample,
+    Service,
+    Start,
+)
+from collector.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant
+from collector.errors import ConfigurationError
+from collector.settings import shipped
+
+ROOT = Path(__file__).parent.parent
+FILE = shipped("contracts/outscale-cgv-2019-12.toml")
+RAW = tomllib.loads(FILE.read_text())
+
+# ------------------------------------------------------------------------------------- what the file says
+
+ANNEX_A = """
+object-storage.durability                      P1Y 99.9999999999 *
+object-storage.publish-api                     P1Y 99.97
+object-storage.access-api                      P1Y 99.99 *
+block-storage.volume                           P1M 99.7
+block-storage.snapshot                         P1M 99.7
+block-storage.snapshot-durability              P1Y 99.9999999999 *
+block-storage.iops                             P1M 90
+compute.zone                                   P1M 99.7
+compute.hardware                               P1M 99.8
+compute.resource                               P1M 99.8 *
+compute.command-api                            P1M 99.9
+internet.access                                P1Y 99.999 *
+internet.firewall                              P1M 99.8
+internet.command-api                           P1M 99.9
+internal-network.availability                  P1Y 99.99
+internal-network.latency                       sample
+internal-network.object-storage-latency        sample
+internet-services.dns                          P1M 99.8
+internet-services.ntp                          P1M 99.8
+internet-services.dhcp                         P1M 99.8
+internet-services.metadata                     P1M 99.8
+load-balancer.availability                     P1M 99.8
+load-balancer.command-api                      P1M 99.9
+support.response                               ticket *
+support.restoration                            ticket *
+"""
+"""Copied out of the contract a second time, by hand: both must agree."""
+
+
+def test_every_commitment_of_annex_a_has_its_target_window_and_star() -> None:
+    contract, _ = load(FILE)
+    expected = []
+    for line in ANNEX_A.strip().splitlines():
+        id, window, *rest = line.split()
+        target = [Fraction(word) / 100 for word in rest if word != "*"]
+        expected.append((id, window, target[0] if target else None, "*" in rest))
+
+    assert expected == [(c.id, c.window, c.target, c.all_zones) for c in contract.commitments]
+
+
+def test_limits_grace_terms_and_caps_are_those_of_their_clauses() -> None:
+    contract, _ = load(FILE)
+
+    assert contract.grace is not None
+    assert contract.penalty is not None
+    assert contract.throttle is not None
+    terms, penalty = contract.deadlines, contract.penalty
+    restoration = contract.commitment("support.restoration").limits
+    expected = {
+        "latency": [10 * MILLISECOND, 200 * MILLISECOND],
+        "response": [15 * MINUTE, 30 * MINUTE, HOUR],
+        "restoration": [(2 * HOUR, False), (4 * HOUR, False), (48 * HOUR, True)],
+        "network": [2 * MINUTE, SECOND],
+        "terms": [48, 5, 30, 1, 14],
+        "penalty": [10, 12, 1, Fraction(3, 10)],
+    }
+
+    assert expected == {
+        "latency": [c.limit for c in contract.commitments if c.measure == "latency"],
+        "response": [limit.limit for limit in contract.commitment("support.response").limits],
+        "restoration": [(limit.limit, limit.business_hours) for limit in restoration],
+        "network": [contract.grace.amount, contract.throttle.identical_apart],
+        "terms": [
+            terms.reservation_hours,
+            terms.claim_clear_days,
+            terms.invoice_contest_days,
+            terms.credit_valid_years,
+            terms.hardware_notice_days,
+        ],
+        "penalty": [penalty.factor, penalty.base_months, penalty.cap_of_base, penalty.cap_of_invoice],
+    }
+
+
+def test_the_command_api_is_measured_once_for_its_three_promises() -> None:
+    contract, _ = load(FILE)
+
+    assert {c.id: c.same_as for c in contract.commitments if c.same_as} == {
+        "internet.command-api": "compute.command-api",
+        "load-balancer.command-api": "compute.command-api",
+    }
+
+
+def test_local_storage_is_refused_with_its_clause() -> None:
+    contract, _ = load(FILE)
+
+    (refusal,) = contract.refused
+
+    assert (refusal.id, refusal.clause) == ("local-storage", "SLA3")
+
+
+def test_every_deduction_and_every_reading_is_there_and_planned_maintenance_needs_two_clear_days() -> None:
+    contract, _ = load(FILE)
+
+    assert set(DEDUCTION_KINDS) == {rule.kind for rule in contract.deductions}
+    announced = {
+        rule.kind: rule.notice_clear_days for rule in contract.deductions if rule.rule == "announced"
+    }
+    assert announced == {"planned-maintenance": 2}
+    assert set(READINGS) == {reading.id for reading in contract.readings}
+    for reading in contract.readings:
+        assert {reading.safe, reading.arguable} == READINGS[reading.id], reading.id
+
+
+def test_the_hash_is_that_of_the_file() -> None:
+    assert load(FILE)[1] == hashlib.sha256(FILE.read_bytes()).hexdigest()
+
+
+# --------------------------------------------------------------------------------------- every leaf counts
+
+Place = tuple[str | int, ...]
+
+
+def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every number, ratio, duration and date of the file."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from leaves(part, (*place, key))
+    elif isinstance(value, list):
+        for k, part in enumerate(value):
+            yield from leaves(part, (*place, k))
+    elif not str(place[-1]).endswith(("version", "clause")) and FIGURE.fullmatch(str(value)):
+        yield place, value
+
+
+FIGURE = re.compile(r"\d[\d.]*( (%|s|ms|min|h))?|\d{4}-\d\d-\d\d")
+
+
+def changed(place: Place, value: Any) -> Any:
+    """Another value of the same kind, that the file may state."""
+    if isinstance(value, int):
+        return value + 1 if "weekdays" in place else value + 3
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return "2031-01-01"
+    number, _, unit = value.partition(" ")
+    if unit == "%":
+        return f"{number[:-1]}{(int(number[-1]) - 1) % 10} %"
+    return f"{int(number) * 10 + 600} {unit}".strip()
+
+
+def called(place: Place) -> str:
+    """A leaf by the names of its tables, so that their order does not matter."""
+    words: list[str] = []
+    here: Any = RAW
+    for step in place:
+        here = here[step]
+        if isinstance(step, str):
+            words.append(step)
+        elif not isinstance(here, dict):
+            words.append(str(step))
+        else:
+            words[-1] += f"[{here.get('id', here.get('kind', here.get('severity')))}]"
+    return ".".join(words)
+
+
+def with_changed(place: Place, value: Any) -> Contract:
+    raw = copy.deepcopy(RAW)
+    here: Any = raw
+    for step in place[:-1]:
+        here = here[step]
+    here[place[-1]] = value
+    return decoded(toml(raw).encode(), Path("changed.toml"))
+
+
+def toml(raw: dict[str, Any]) -> str:
+    """As JSON writes them, TOML reads texts, numbers and lists; tables inline."""
+    return "\n".join(f"{key} = {_toml(value)}" for key, value in raw.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
+
+
+LEAVES = dict(leaves(RAW))
+
+NOT_YET_USED = {
+    # A6: durability and IOPS have no figure yet
+    "commitments[object-storage.durability].target",
+    "commitments[block-storage.snapshot-durability].target",
+    "commitments[block-storage.iops].target",
+    # A7: support
+    *(f"commitments[support.{kind}].limits[{k}].{key}" for kind in ("response", "restoration")
+      for k in (1, 2, 3) for key in ("severity", "limit")),
+    "business.opens_minute", "business.closes_minute", *(f"business.weekdays.{k}" for k in range(5)),
+    # C2 to C5: claims, credits and the ledger of either
+    "deadlines.claim_clear_days", "deadlines.invoice_contest_days", "deadlines.credit_valid_years",
+    "deadlines.hardware_notice_days",
+    "penalty.factor", "penalty.base_months", "penalty.cap_of_base", "penalty.cap_of_invoice",
+    "liability.billings", "liability.billings_past", "liability.past_days",
+    # checked against the settings' probes (tests/test_settings.py), in no figure
+    "throttle.identical_apart",
+}  # fmt: skip
+"""Read, and in no figure or deadline of an account yet; whoever uses one takes it off this list."""
+
+
+def instant(text: str) -> Instant:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * SECOND
+
+
+START = instant("2026-06-10T08:00:00")
+AS_OF = START + 3 * DAY
+
+
+def lines() -> list[Line]:
+    """An hour in which everything fails twice, five minutes apart, and is slow now and then."""
+    contract, sha256 = load(FILE)
+    commitments = tuple(c.id for c in contract.commitments)
+    service = Service(name="all", account="a", region="r", commitments=commitments, witnesses=1)
+    probe = Probe(
+        name="p", kind="tcp", target="", interval=MINUTE, burst=MINUTE, phase=0, timeout=SECOND,
+        sight=2 * MINUTE, persistence=2 * MINUTE, service="all",
+    )  # fmt: skip
+    account = Account(id="a", region="r")
+    found: list[Line] = [
+        Start(seq=0, at=START, format=1, origin="o", vantage="o", version="", python="", boot="", cut=0),
+        Plan(
+            seq=1, at=START, contract=contract.id, contract_sha256=sha256, accounts=(account,),
+            services=(service,), probes=(probe,),
+        ),
+    ]  # fmt: skip
+    down = {*range(10, 20), *range(25, 40)}
+    for k in range(60):
+        sent, failed = START + k * MINUTE, k in down
+        latency = None if failed else (3 * MILLISECOND, 40 * MILLISECOND, 500 * MILLISECOND)[k % 3]
+        found.append(
+            Sample(
+                seq=len(found), at=sent + SECOND, probe="p", slot=sent, covers=1, sent=sent,
+                done=sent + (latency or MILLISECOND), outcome=Outcome.FAILED if failed else Outcome.OK,
+                reason=Reason.REFUSED if failed else Reason.NONE, value=latency, error=0, phases={}, facts={},
+            )
+        )  # fmt: skip
+    return [*found, *declared(len(found))]
+
+
+def declared(seq: int) -> list[Line]:
+    """Maintenance announced just in time, and a notice too late for the first minutes of the first outage."""
+    return [
+        Declaration(
+            seq=seq, at=AS_OF - HOUR, id="m", kind="planned-maintenance", by="x", scope=("*",),
+            standing="accepted", spans=((START + 30 * MINUTE, START + 34 * MINUTE),),
+            sent=instant("2026-06-07T12:00:00"), received=instant("2026-06-07T12:00:00"),
+        ),
+        Declaration(
+            seq=seq + 1, at=AS_OF - HOUR, id="n", kind="notice", by="x", services=("all",), state="sent",
+            possible=((START, START + HOUR),), certain=(), ongoing=False,
+            sent=START + 48 * HOUR + 15 * MINUTE, received=START + 48 * HOUR + 15 * MINUTE,
+        ),
+    ]  # fmt: skip
+
+
+@cache
+def evidence() -> list[Line]:
+    return lines()
+
+
+def figures(contract: Contract) -> list[Any]:
+    """The account all-safe and all-arguable, as it is published."""
+    told = replay({"o": evidence()}, contract, AS_OF)
+    return [
+        to_json(draw(told, contract, calendar(contract), as_of=AS_OF, readings=readings))
+        for readings in (contract.all_safe(), contract.all_arguable())
+    ]
+
+
+FIGURES = figures(load(FILE)[0])
+
+
+@pytest.mark.parametrize("place", LEAVES, ids=called)
+def test_a_changed_number_changes_a_figure_or_is_known_not_to_yet(place: Place) -> None:
+    """No number of the contract stands in code: what the file says is what counts."""
+    contract = with_changed(place, changed(place, LEAVES[place]))
+
+    assert msgspec.to_builtins(contract, enc_hook=str) != msgspec.to_builtins(load(FILE)[0], enc_hook=str)
+    assert (figures(contract) == FIGURES) == (called(place) in NOT_YET_USED)
+
+
+def test_the_list_of_numbers_without_a_figure_names_only_numbers_of_the_file() -> None:
+    assert {called(place) for place in LEAVES} >= NOT_YET_USED
+
+
+CONTRACT_FIGURES = {
+    99.7, 99.8, 99.9, 99.97, 99.99, 99.999, 99.9999999999,
+    120, 120_000, 120_000_000, 172_800, 172_800_000_000, 10_000, 200_000, 48,
+}  # fmt: skip
+"""Availabilities, the grace, the term of reservations and the latency limits, in whatever unit."""
+
+
+def test_no_figure_of_the_contract_stands_in_code() -> None:
+    """In what computes or shows figures; products are worked out; a text counts that is a figure and nothing else."""
+    sources = [*(ROOT / "collector/core").rglob("*.py"), *(ROOT / "exporters").rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {value}"
+        for path in sources
+        for line, value in constants(ast.parse(path.read_text()))
+        if value in CONTRACT_FIGURES or (isinstance(value, str) and re.fullmatch(r"99[.,]\d+( ?%)?", value))
+    ]
+
+    assert len(sources) > 20
+    assert found == []
+
+
+def constants(tree: ast.AST) -> Iterator[tuple[int, Any]]:
+    """Every constant outside docstrings, and every product of constants and names of units."""
+    documents = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in documents and not isinstance(node.value, bool):
+            yield node.lineno, node.value
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            factors = [_factor(node.left), _factor(node.right)]
+            if None not in factors:
+                yield node.lineno, factors[0] * factors[1]  # type: ignore[operator]
+
+
+UNITS = {"MILLISECOND": MILLISECOND, "SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}
+
+
+def _factor(node: ast.AST) -> int | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    return UNITS.get(node.id) if isinstance(node, ast.Name) else None
+
+
+def test_the_search_for_figures_finds_them_however_they_are_written() -> None:
+    planted = ast.parse('GRACE = 2 * MINUTE\nTERM = HOUR * 48\nx = 0.5\ny = "99.97 %"\n"""99.9 %"""')
+    found = [value for _, value in constants(planted)]
+
+    assert 120_000_000 in found
+    assert 172_800_000_000 in found
+    assert "99.97 %" in found
+    assert "99.9 %" not in found
+
+
+# ------------------------------------------------------------------------------------- what is wrong is told
+
+
+def refusal(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        decoded(text.encode(), Path("config/contracts/x.toml"))
+    assert all(p.startswith("config/contracts/x.toml: ") for p in caught.value.problems)
+    return [p.removeprefix("config/contracts/x.toml: ") for p in caught.value.problems]
+
+
+def replaced(before: str, after: str) -> str:
+    text = FILE.read_text()
+    assert before in text
+    return text.replace(before, after, 1)
+
+
+WRONG = [
+    ('target = "99.97 %"', "target = 99.97",
+     'commitments[1].target: expected a quoted ratio like "99.97 %", got 99.97'),
+    ('target = "99.97 %"', 'target = "99,97 %"',
+     'commitments[1].target: expected a quoted ratio like "99.97 %", got "99,97 %"'),
+    ('target = "99.97 %"', 'target = "99.97"',
+     'commitments[1].target: expected a share over 0 and up to "100 %", got 9997 %'),
+    ('target = "99.97 %"', 'limit = "10 ms"',
+     "commitments[1].target: expected a value for a commitment of availability"),
+    ('target = "99.97 %"', 'targets = "99.97 %"',
+     'commitments[1].targets: unknown key (did you mean "target"?)'),
+    ('limit = "10 ms"', "limit = 10", 'commitments[15].limit: expected a duration like "10s", got 10'),
+    ('limit = "10 ms"', 'limit = "10 milliseconds"',
+     'commitments[15].limit: expected a duration like "10s", got "10 milliseconds"'),
+    ('window = "P1Y"', 'window = "P2Y"',
+     'commitments[0].window: expected "P1M" or "P1Y" or "sample" or "ticket", got "P2Y"'),
+    ('window = "P1Y"', 'window = "sample"',
+     'commitments[0].window: expected "P1M" or "P1Y" for a commitment of durability, got "sample"'),
+    ('id = "object-storage.publish-api"', 'id = "object-storage.access-api"',
+     'commitments[2].id: expected each only once, got "object-storage.access-api" again'),
+    ('same_as = "compute.command-api"', 'same_as = "compute.api"',
+     'commitments[13].same_as: expected a commitment with a measurement of its own, got "compute.api"'),
+    ('"internet.firewall", ', '"internet.wall", ',
+     'grace.heads[1]: expected a commitment of this file, got "internet.wall"'),
+    ('id = "overrun"', 'id = "overran"', "readings: expected one with id = \"overrun\", got none"),
+    ('safe = "accumulated"', 'safe = "summed"',
+     'readings[2].safe: expected one of accumulated, wall; got "summed"'),
+    ("notice_clear_days = 2", "", "deductions[1].notice_clear_days: expected with rule"),
+    ('kind = "suspension"', 'kind = "strike"', "deductions[0].kind: expected one of suspension, "),
+    ("reservation_hours = 48", "reservation_hours = 0",
+     "deadlines.reservation_hours: expected at least 1, got 0"),
+    ("reservation_hours = 48", "", "deadlines.reservation_hours: expected an integer, got nothing"),
+    ("reservation_hours = 48", "reservation_hours = true",
+     "deadlines.reservation_hours: expected an integer, got true"),
+    ('zone = "Europe/Paris"', 'zone = "Europe/Lutetia"',
+     'zone: expected a time zone like "Europe/Paris", got "Europe/Lutetia"'),
+    ('zone = "Europe/Paris"', 'zone = "../../tzdata"', "zone: expected a time zone"),
+    ('holidays = "FR"', 'holidays = "XX"', 'holidays: expected a country code like "FR", got "XX"'),
+    ('since = "2019-12-01"', 'since = "December 2019"', "in_force.since: expected a date"),
+    ("closes_minute = 1020", "closes_minute = 500", "business: expected 0 <= opens_minute < closes_minute"),
+    ('formula = "shortfall"', 'formula = "tiers"', 'penalty.formula: expected one of shortfall; got "tiers"'),
+    ("[grace]", "[[grace]]", "grace: expected a table, got a list"),
+    ("[grace]", "[grace", "expected TOML, got: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "told"), WRONG, ids=[w[2] for w in WRONG])
+def test_a_wrong_key_is_told_with_its_path_and_what_was_expected(before: str, after: str, told: str) -> None:
+    assert any(p.startswith(told) for p in refusal(replaced(before, after))), refusal(replaced(before, after))
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    text = (
+        FILE.read_text()
+        .replace('target = "99.97 %"', "target = 99.97")
+        .replace('limit = "10 ms"', "limit = 10")
+    )
+
+    assert len(refusal(text)) == 2
+
+
+def test_the_template_says_what_there_is_to_fill_in() -> None:
+    problems = refusal(shipped("contracts/template.toml").read_text())
+
+    assert "commitments[0].target: expected to be filled in, got an empty text" in problems
+    assert all("expected to be filled in" in p for p in problems)
+
+
+def test_the_template_filled_in_is_a_contract() -> None:
+    raw = tomllib.loads(shipped("contracts/template.toml").read_text())
+    known = {
+        "zone": "Europe/Paris", "holidays": "FR", "since": "2026-01-01", "until": "",
+        "measure": "availability", "window": "P1M", "target": "99.9 %", "minimum": "0 s",
+        "kind": "suspension",
+    }  # fmt: skip
+    for reading in raw["readings"]:
+        reading["safe"] = reading["arguable"] = min(READINGS[reading["id"]])
+
+    contract = decoded(toml(filled(raw, known)).encode(), Path("mine.toml"))
+
+    assert contract.deadlines.reservation_hours == 7
+    assert set(contract.all_safe()) == set(READINGS)
+
+
+def filled(value: Any, known: dict[str, str], key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {k: filled(v, known, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [filled(v, known) for v in value]
+    if value == "":
+        return known.get(key, "stated")
+    return 7 if value == 0 and key != "opens_minute" else value
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.toml: expected a readable file, got: No such file"):
+        load(tmp_path / "none.toml")
+
+
+# ----------------------------------------------------------------------------------------- zone and holidays
+
+
+def test_the_calendar_covers_1990_to_2100_and_names_its_versions() -> None:
+    days = calendar(load(FILE)[0])
+
+    assert 2 * 110 < len(days.transitions) < 2 * 112
+    assert {1990, 2100} <= {day.year for day in days.holidays}
+    assert re.fullmatch(r"\d{4}\.\d+", days.tzdata_version)
+    assert re.fullmatch(r"FR [\d.]+", days.holidays_version)
+
+
+def test_the_zone_comes_from_the_pinned_package_and_not_from_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoneinfo, "TZPATH", (str(tmp_path),))
+    fresh = contracts._calendar.__wrapped__("Europe/Paris", "FR")
+
+    assert fresh == calendar(load(FILE)[0])
