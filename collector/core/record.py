@@ -275,7 +275,9 @@ Standing: TypeAlias = Literal["proposed", "accepted", "refused", "disputed"]
 DeclaredSpans: TypeAlias = tuple[tuple[Instant, Instant], ...]
 
 
-class Declaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="declaration"):
+class Declaration(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="declaration"
+):
     """What a person or the provider stated. Which fields a kind needs: `collector.journal.inbox.NEEDS`."""
 
     seq: int
@@ -328,7 +330,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 Line: TypeAlias = Start | Plan | Clock | Host | Sample | Gap | Declaration | Anchor | Rotate | Stop
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Line)
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
 def encode(line: Line) -> bytes:
