@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector import contracts, settings
+from collector import settings
 from collector.core.record import Outcome, Reason, Sample
 from collector.core.timeline import MILLISECOND, Duration
 from collector.demo.provider import Provider
@@ -23,7 +23,7 @@ class Watch:
     def __init__(self, provider: Provider, network: Network, tmp_path: Path) -> None:
         file = tmp_path / "constat.toml"
         file.write_text(provider.configuration(tmp_path), "utf-8")
-        read = settings.load(file, {}, contracts.load)
+        read = settings.load(file, {})
         self.ready: dict[str, Prepared] = {
             probe.name: prepared(probe, specs(), read.credentials_of(probe)) for probe in read.probes
         }

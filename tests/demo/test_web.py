@@ -14,7 +14,7 @@ from collector.demo.web import MARK
 Client = aiohttp.ClientSession
 
 
-@pytest.fixture(params=["control-http", "balancer", "backend-1"])
+@pytest.fixture(params=["control-http", "balancer"])
 def url(provider: Provider, request: pytest.FixtureRequest) -> str:
     """Parts of plain HTTP: they all fail in the same ways."""
     part = provider.parts[request.param]
