@@ -1,0 +1,1 @@
+"""What the figures mean: every rule by example, every law by property."""
