@@ -153,7 +153,7 @@ class Daemon:
                     task.cancel()
             self._end()
         finally:
-            await self._close()
+            await self.close()
 
     # ------------------------------------------------------------------------------------------ start and end
 
@@ -196,7 +196,7 @@ class Daemon:
         self._engine.interrupt(at, GapReason.STOPPED)
         self._writer.append(record.Stop(seq=0, at=at))
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         kept = await self._writer.close(patience_s=CLOSING_S)
         self._observer.close()
         await self._network.close()
@@ -253,7 +253,7 @@ class Daemon:
                     log.warning("event=clock-step by_us=%d", reading.step)
                     self._engine.interrupt(max(before, self._clock.now()), GapReason.CLOCK)
             if seconds % 60 == 0:
-                self._host_line()
+                self.say_how_it_fares()
 
     async def _feed(self) -> None:
         """Feed the watchdog while loop and scheduler advance, whatever the disk does."""
@@ -267,7 +267,7 @@ class Daemon:
     def _clock_line(self, reading: ClockReading) -> None:
         self._writer.append(record.Clock(seq=0, at=self._clock.now(), **dataclasses.asdict(reading)))
 
-    def _host_line(self) -> None:
+    def say_how_it_fares(self) -> None:
         probes = (ready.probe for ready in self._configuration.probes)
         controls = {probe.name: probe.target for probe in probes if probe.role == "control"}
         late, self._engine.scheduler.late = self._engine.scheduler.late, 0
