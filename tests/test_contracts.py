@@ -336,7 +336,7 @@ CONTRACT_FIGURES = {
 
 
 def test_no_figure_of_the_contract_stands_in_code() -> None:
-    """In what computes or shows figures; products are worked out; a text counts that is a figure and nothing else."""
+    """In what computes or shows figures. Products are worked out; a text counts that is but a figure."""
     sources = [*(ROOT / "collector/core").rglob("*.py"), *(ROOT / "exporters").rglob("*.py")]
     found = [
         f"{path.relative_to(ROOT)}:{line}: {value}"

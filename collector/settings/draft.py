@@ -100,15 +100,19 @@ class Draft:
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
         self.tables = {key: _tables(raw, key, problems) for key in ("account", "service", "probe")}
-        regions = {text(account, "id"): account.get("region") for account in self.tables["account"].values()}
+        regions = {
+            text(account, "id"): text(account, "region") for account in self.tables["account"].values()
+        }
         for service in self.tables["service"].values():
-            if (region := regions.get(text(service, "account"))) is not None:
-                service.setdefault("region", region)
+            service.setdefault("region", regions.get(text(service, "account"), ""))
         self.accounts = _each(self.tables, "account", Account, problems)
         self.services = _each(self.tables, "service", Service, problems)
+        problems += _misplaced(self.tables["probe"])
         self.asked = _each(self.tables, "probe", AskedProbe, problems)
-        homes = {service.name: service.region for service in self.services.values()}
-        for asked in self.asked.values():  # a kind that signs signs for the region of its service
+        homes = {
+            text(service, "name"): text(service, "region") for service in self.tables["service"].values()
+        }
+        for asked in self.asked.values():  # a kind that signs, signs for the region of its service
             if "region" in _fields(asked.kind) and asked.service in homes:
                 asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
@@ -233,6 +237,18 @@ def _probe(asked: AskedProbe, k: int, turns: Turns, problems: list[str]) -> Prob
     )
     problems += [f"{place}.{problem}" for problem in _odd_times(probe, spec, turns)]
     return probe if len(problems) == before else None
+
+
+def _misplaced(probes: Tables) -> list[str]:
+    """Parameters of a kind that stand beside `params`; they are taken out, to be told only once."""
+    common = AskedProbe.__struct_fields__
+    found = []
+    for k, probe in probes.items():
+        own = [key for key in probe if key not in common and key in _fields(text(probe, "kind"))]
+        for key in own:
+            found.append(f"probe[{k}].{key}: unknown key; expected in params = {{ {key} = … }}")
+            del probe[key]
+    return found
 
 
 def _fields(kind: str) -> tuple[str, ...]:
