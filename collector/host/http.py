@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.http_exceptions import ContentLengthError
+from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 from cryptography import x509
 
 from collector.core.record import Outcome, Reason
@@ -287,4 +287,4 @@ def _fault(error: Exception, stage: str) -> tuple[Outcome, Reason]:
 
 def _cut(error: aiohttp.ClientPayloadError) -> bool:
     """The answer ended before it was complete, rather than being garbled."""
-    return isinstance(error.__cause__, ContentLengthError | OSError) or error.__cause__ is None
+    return isinstance(error.__cause__, ContentLengthError | TransferEncodingError | OSError | None)

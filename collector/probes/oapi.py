@@ -56,7 +56,7 @@ def _parse(body: bytes) -> _Said:
 
 
 def _tag(body: bytes, name: bytes) -> str:
-    found = re.search(rb"<%b>\s*([\x21-\x7e]{1,128})\s*</" % name, body[:8192])
+    found = re.search(rb"<%b>\s*([\x21-\x3b\x3d-\x7e]{1,128})\s*</" % name, body[:8192])
     return found[1].decode() if found else ""
 
 

@@ -23,15 +23,17 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def _expect(connection: Connection, params: Params) -> tuple[Reason, bytes]:
     """What came, and why it is not right."""
-    wanted, data = params.expect.encode(), b""
-    while wanted not in data:
-        if len(data) >= params.limit:
-            return Reason.OVERSIZE, data
-        more = await connection.receive(params.limit - len(data))
+    wanted, data = params.expect.encode(), bytearray()
+    searched = 0
+    while data.find(wanted, max(0, searched - len(wanted))) < 0:
+        searched = len(data)
+        if searched >= params.limit:
+            return Reason.OVERSIZE, bytes(data)
+        more = await connection.receive(params.limit - searched)
         if not more:
-            return Reason.CONTENT if data else Reason.RESET, data
+            return Reason.CONTENT if data else Reason.RESET, bytes(data)
         data += more
-    return Reason.NONE, data
+    return Reason.NONE, bytes(data)
 
 
 async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Observation:

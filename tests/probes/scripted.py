@@ -33,11 +33,12 @@ async def tcp(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncItera
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        await asyncio.sleep(0.01)  # whoever is still waiting to be let in
         server.close()
         for task in list(busy):
             task.cancel()
         await asyncio.gather(*busy, return_exceptions=True)
-        await asyncio.sleep(0.02)  # transports of both sides notice
+        await asyncio.sleep(0.01)  # transports of both sides notice
 
 
 @asynccontextmanager
@@ -105,6 +106,19 @@ def saying(data: bytes) -> Handler:
         await reader.read(65_536)
         writer.write(data)
         await writer.drain()
+
+    return handler
+
+
+def pausing(*parts: bytes) -> Handler:
+    """Say the parts with a pause before each."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65_536)
+        for part in parts:
+            await asyncio.sleep(0.03)
+            writer.write(part)
+            await writer.drain()
 
     return handler
 
