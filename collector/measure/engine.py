@@ -96,6 +96,8 @@ class Engine:
         self._flying: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         self._slept = clock.slept()
         self._wake = asyncio.Event()
+        self._until: Instant = 0
+        """How long the loop sleeps, unless it is woken."""
         self._bug: BaseException | None = None
         self.advanced: Duration = clock.boot_us()
         """Boot time of the last turn of the loop: what the watchdog goes by."""
@@ -105,7 +107,8 @@ class Engine:
         loop = asyncio.get_running_loop()
         while self._bug is None:
             self._wake.clear()
-            timer = loop.call_later(self._turn() / SECOND, self._wake.set)
+            # A loop's timers count milliseconds; one that is rounded down would find nothing due yet.
+            timer = loop.call_later(-(-self._turn() // MILLISECOND) / 1000, self._wake.set)
             await self._wake.wait()
             timer.cancel()
         raise self._bug
@@ -132,8 +135,10 @@ class Engine:
         for run in self.scheduler.due(self._clock.now()):
             self._start(run)
         self._write_missed()
+        now = self._clock.now()
         wakeup = self.scheduler.next_wakeup()
-        return TURN if wakeup is None else max(0, min(TURN, wakeup - self._clock.now()))
+        self._until = now + TURN if wakeup is None else min(now + TURN, max(now, wakeup))
+        return self._until - now
 
     def _start(self, run: Run) -> None:
         ready = self._ready[run.probe.name]
@@ -162,9 +167,13 @@ class Engine:
         self._admission.answered(ready, sample)
         if self.scheduler.bursting(name) != burst and run.probe.role != "control":
             self._burst_turned()
-        self._wake.set()
+        wakeup = self.scheduler.next_wakeup()
+        if wakeup is not None and wakeup < self._until:
+            self._wake.set()
 
     def _write_missed(self) -> None:
+        if not self.scheduler.missed:
+            return
         for one, names in together(self.scheduler.take_missed()):
             self._write(
                 Gap(seq=0, at=self._clock.now(), probes=names, from_=one.start, to=one.end, reason=one.reason)

@@ -110,15 +110,15 @@ class _Track:
 class Scheduler:
     """Decides what starts when, for all probes of a plan, from `start` on.
 
-    Slots without a run gather until the caller takes them out with `take_missed` and journals them. `late`
-    counts the runs that started late.
+    Slots without a run gather in `missed` until the caller takes them out and journals them. `late` counts
+    the runs that started late.
     """
 
     def __init__(self, probes: Iterable[Probe], start: Instant) -> None:
         self._tracks = {probe.name: _Track(probe, start) for probe in probes}
         self._heap: list[tuple[Instant, str]] = []
         self._burst_of_services = 0
-        self._missed: list[Missed] = []
+        self.missed: list[Missed] = []
         self.late = 0
         for track in self._tracks.values():
             self._plan(track)
@@ -202,7 +202,7 @@ class Scheduler:
 
     def take_missed(self) -> list[Missed]:
         """The slots that were missed since the last call."""
-        missed, self._missed = self._missed, []
+        missed, self.missed = self.missed, []
         return missed
 
     # ------------------------------------------------------------------------------------------------- looks
@@ -246,7 +246,7 @@ class Scheduler:
 
     def _miss(self, missed: Missed | None) -> None:
         if missed is not None:
-            self._missed.append(missed)
+            self.missed.append(missed)
 
     def _plan(self, track: _Track) -> None:
         heapq.heappush(self._heap, (track.due(self._bursts(track)), track.probe.name))
