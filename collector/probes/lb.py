@@ -1,7 +1,7 @@
 """A load balancer, asked together with the backends behind it: who cannot answer, it or they?
 
 Rule V4: what fails through the balancer is its failure only if a backend answers when it is asked directly
-at the same moment; else the sample is blind. Its own status codes are documented nowhere: they decide nothing.
+at the same moment; else the sample is blind. Its own status codes are documented nowhere: they say nothing.
 """
 
 import asyncio

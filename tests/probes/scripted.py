@@ -92,7 +92,7 @@ def http(respond: Callable[[Asked], bytes]) -> Handler:
     return handler
 
 
-def response(status: int, body: bytes = b"", **headers: str) -> bytes:
+def response(status: int, body: bytes = b"", /, **headers: str) -> bytes:
     """The bytes of an HTTP answer; underscores in header names stand for hyphens."""
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

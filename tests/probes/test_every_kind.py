@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ async def test_where_no_route_leads_we_are_blind(kind: str, run: Run, backend_po
     assert (seen.outcome, seen.reason) == (Outcome.BLIND, Reason.ROUTE)
 
 
-def _something(kind: str) -> dict[str, str]:
+def _something(kind: str) -> dict[str, Any]:
     """What makes a kind speak that would otherwise wait to be spoken to."""
     return {"send": "hello"} if kind == "tcp" else {}
 

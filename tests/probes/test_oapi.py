@@ -107,9 +107,19 @@ async def test_older_shapes_of_the_request_id_are_found(answer: bytes, run: Run)
     assert seen.facts["request_id"] == "xml-id"
 
 
+def noting(asked: list[Asked]) -> scripted.Handler:
+    """Answers rightly, and keeps what it was asked."""
+
+    def respond(request: Asked) -> bytes:
+        asked.append(request)
+        return API_ANSWER
+
+    return scripted.http(respond)
+
+
 async def test_an_anonymous_read_is_a_plain_post(run: Run) -> None:
     asked: list[Asked] = []
-    async with scripted.tcp(scripted.http(lambda request: asked.append(request) or API_ANSWER)) as port:
+    async with scripted.tcp(noting(asked)) as port:
         await run("oapi", f"http://127.0.0.1:{port}", keys={})
 
     assert (asked[0].method, asked[0].path, asked[0].body) == ("POST", "/api/v1/ReadRegions", b"{}")
@@ -119,7 +129,7 @@ async def test_an_anonymous_read_is_a_plain_post(run: Run) -> None:
 
 async def test_a_signed_read_carries_a_signature_over_what_was_really_sent(run: Run) -> None:
     asked: list[Asked] = []
-    async with scripted.tcp(scripted.http(lambda request: asked.append(request) or API_ANSWER)) as port:
+    async with scripted.tcp(noting(asked)) as port:
         await run(
             "oapi", f"http://127.0.0.1:{port}", call="ReadVms", body='{"DryRun":true}', signed=True,
             region="eu-west-2",
