@@ -1,4 +1,4 @@
-"""What Prometheus is given: valid to its own tool, alerts that fire when they should, on metrics that exist."""
+"""What Prometheus is given is valid to its own tool; alerts fire when they should, on metrics that exist."""
 
 import re
 import shutil
