@@ -134,7 +134,8 @@ def _origin(directory: Path, checkpoints: Path) -> OriginDir:
 
 
 def _has_lines(directory: Path) -> bool:
-    return any(_stem(entry.name) is not None for entry in os.scandir(directory))
+    with os.scandir(directory) as entries:
+        return any(_stem(entry.name) is not None for entry in entries)
 
 
 def _stem(file: str) -> str | None:
