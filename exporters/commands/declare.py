@@ -52,6 +52,6 @@ FIELDS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
 
 
 def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
-    for option, (field, form, text) in reversed(FIELDS.items()):
+    for option, (field, form, text) in reversed(list(FIELDS.items())):
         command = click.option(option, field, help=text, **form)(command)
     return command

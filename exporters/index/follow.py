@@ -1,18 +1,20 @@
 """One origin as far as it was read: its position and all that follows its lines, kept and taken up again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import msgspec
-from collector.journal.reader import Position
 from sqlite_utils import Database
 
 from collector.core.latency import Fold, Latencies
 from collector.core.record import Line
 from collector.core.sight import Harvest, Testimony, Track
-from collector.core.timeline import Duration
+from collector.core.timeline import Duration, Instant
+from collector.journal.reader import Batch, Damage, OriginDir, Position, read
 from exporters.index import rows
 from exporters.index.tally import Health, Tally
+
+ENDLESS: Instant = 1 << 62
 
 
 class Told(NamedTuple):
@@ -21,6 +23,7 @@ class Told(NamedTuple):
     testimony: Testimony
     latencies: Latencies
     tally: Tally
+    damage: Sequence[str]
 
 
 class Follower:
@@ -34,6 +37,9 @@ class Follower:
         self.track = Track(origin)
         self.fold = Fold(limits, keep=exact)
         self.tally = Tally()
+        self.damage: list[Damage] = []
+        self.taken = False
+        """Whether anything was taken in that is not kept yet."""
 
     @classmethod
     def stored(cls, db: Database, origin: str, limits: Mapping[str, Duration]) -> Self:
@@ -42,7 +48,7 @@ class Follower:
         select = "SELECT position, track, fold, health FROM origins WHERE origin = ?"
         row = db.conn.execute(select, (origin,)).fetchone()
         if row is not None:
-            follower.position = msgspec.json.decode(row[0], type=Position)
+            follower.position = None if row[0] == "null" else Position.decode(row[0])
             follower.track = Track.restore(msgspec.json.decode(row[1]))
             follower.fold.restore(msgspec.json.decode(row[2]), follower.track.plan)
             health = msgspec.json.decode(row[3], type=Health)
@@ -55,6 +61,22 @@ class Follower:
         self.fold.feed(line)
         self.tally.feed(line)
 
+    def follow(self, place: OriginDir, until: Instant = ENDLESS) -> Iterator[Batch | Damage]:
+        """Take in what comes after the position, made by `until`; gives each part once it is taken in.
+
+        Raises `collector.journal.reader.Rewound` where the journal is not the one that was read.
+        """
+        for part in read(place, self.position):
+            if isinstance(part, Batch):
+                for line in part.lines:
+                    if line.at <= until:
+                        self.feed(line)
+            else:
+                self.damage.append(part)
+            self.position = part.position
+            self.taken = True
+            yield part
+
     def keep(self, db: Database) -> None:
         """Put what was found since the last time into the index; belongs into a transaction."""
         origin = self.track.origin
@@ -62,14 +84,20 @@ class Follower:
         rows.add_latencies(db, origin, self.fold.take())
         rows.put_tallies(db, origin, self.tally.probes, self.tally.touched)
         self.tally.touched.clear()
+        rows.add_damage(db, origin, self.damage)
+        self.damage.clear()
+        self.taken = False
         state = (self.position, self.track.snapshot(), self.fold.snapshot(), self.tally.health)
         rows.insert(db, "origins", [(origin, *(msgspec.json.encode(part).decode() for part in state))])
 
-    def told(self, kept: Harvest | None = None, latencies: Latencies | None = None) -> Told:
-        """All that the origin has to say, given what the index keeps of it; ends this follower's use."""
+    def told(self, db: Database | None = None) -> Told:
+        """All that the origin has to say, with what `db` keeps of it; ends this follower's use."""
+        origin = self.track.origin
+        kept = Harvest() if db is None else rows.harvest_of(db, origin)
+        earlier = Latencies() if db is None else rows.latencies_of(db, origin)
+        damage = [] if db is None else rows.damage_of(db, origin)
         track, fresh = self.track, self.fold.take()
-        parts = (kept or Harvest(), track.harvest, track.tail())
-        earlier = latencies or Latencies()
+        parts = (kept, track.harvest, track.tail())
         return Told(
             Testimony(track.origin, track.vantage, track.began or 0, track.until, _joined(parts)),
             Latencies(
@@ -78,6 +106,7 @@ class Follower:
                 values=fresh.values,
             ),
             self.tally,
+            [*damage, *map(str, self.damage)],
         )
 
 

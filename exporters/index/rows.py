@@ -10,6 +10,7 @@ from collector.core.latency import Excursion, Judged, Latencies
 from collector.core.record import Declaration, Line, Plan, decode, encode
 from collector.core.sight import Harvest, Hole, State, Stretch
 from collector.core.timeline import Span
+from collector.journal.reader import Damage, Position
 from exporters.index.schema import TABLES
 from exporters.index.tally import ProbeTally
 
@@ -92,6 +93,25 @@ def tallies_of(db: Database, origin: str) -> dict[str, ProbeTally]:
     return {probe: msgspec.json.decode(tally, type=ProbeTally) for probe, tally in rows}
 
 
+def add_damage(db: Database, origin: str, found: Iterable[Damage]) -> None:
+    """Keep what damage was found; what goes on where the last ended is the same."""
+    grow = "UPDATE damage SET to_seq = ? WHERE origin = ? AND to_seq = ? AND from_seq < to_seq"
+    for one in found:
+        if not db.conn.execute(grow, (one.to_seq, origin, one.from_seq)).rowcount:
+            insert(db, "damage", [(origin, one.from_seq, one.to_seq, str(one))])
+
+
+def damage_of(db: Database, origin: str) -> list[str]:
+    """What damage is known, as people are told of it."""
+    rows = db.conn.execute("SELECT why FROM damage WHERE origin = ? ORDER BY from_seq", (origin,))
+    return [why for (why,) in rows]
+
+
+def origins_of(db: Database) -> list[str]:
+    """The origins that are kept."""
+    return [origin for (origin,) in db.conn.execute("SELECT origin FROM origins ORDER BY origin")]
+
+
 def forget(db: Database, origin: str) -> None:
     """Drop all that is kept of `origin`."""
     for table in TABLES:
@@ -99,8 +119,20 @@ def forget(db: Database, origin: str) -> None:
 
 
 def dump(db: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, sorted: two indexes are the same when their dumps are."""
-    return {name: sorted(db.conn.execute(f"SELECT * FROM {name}").fetchall()) for name in TABLES}
+    """Every row of every table, sorted: two indexes are the same when their dumps are.
+
+    Of the position only how far it is: what the tree vouched for when depends on when one looked.
+    """
+    found = {name: sorted(db.conn.execute(f"SELECT * FROM {name}").fetchall()) for name in TABLES}
+    found["origins"] = [(origin, _how_far(position), *rest) for origin, position, *rest in found["origins"]]
+    return found
+
+
+def _how_far(position: str) -> tuple[object, ...]:
+    if position == "null":
+        return ()
+    at = Position.decode(position)
+    return at.file, at.offset, at.line, at.size, at.last
 
 
 def insert(db: Database, table: str, rows: Iterable[Sequence[object]]) -> None:

@@ -49,7 +49,7 @@ TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("origin", "probe", "commitment", "start"),
     ),
     # Where the journal does not say what its tree says it said.
-    "damage": ({"origin": str, "number": int, "damage": str}, ("origin", "number")),
+    "damage": ({"origin": str, "from_seq": int, "to_seq": int, "why": str}, ("origin", "from_seq")),
 }  # fmt: skip
 """Table → its columns and its key."""
 

@@ -6,12 +6,14 @@ service was stopped).
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from sqlite_utils import Database
 
+from collector.core.timeline import Duration
 from collector.errors import ConstatError
 from exporters.index.schema import current, migrations
 
@@ -19,9 +21,12 @@ NAME = "index.sqlite"
 WAIT_S = 10.0
 """How long a reader waits for a writer that is committing, and the writer for readers."""
 
+Limits = Mapping[str, Duration]
+"""Latency commitment → its limit: what the contract has to do with the rows."""
+
 
 class UnusableIndexError(ConstatError):
-    """The index is missing, damaged or of another version; the journal still has everything."""
+    """The index is missing, damaged, of another version or contract; the journal still has everything."""
 
 
 def index_path(state: Path) -> Path:
@@ -30,56 +35,75 @@ def index_path(state: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Database]:
-    """The index for the one process that writes it, made if it is not there; or UnusableIndexError."""
+def making(path: Path, limits: Limits) -> Iterator[Database]:
+    """A new index, for a rebuild: quick, and durable only once it is closed."""
+    connection = sqlite3.connect(path)
     try:
-        connection = sqlite3.connect(path, timeout=WAIT_S, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise UnusableIndexError(f"{path}: expected a writable index, got: {error}") from None
-    try:
-        with _unusable(path):
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            db = Database(connection, recursive_triggers=False, execute_plugins=False)
-            if not db.table_names():
-                migrations.apply(db)
-            _check(path, db)
+        connection.execute("PRAGMA journal_mode=MEMORY")
+        connection.execute("PRAGMA synchronous=OFF")
+        db = _database(connection)
+        migrations.apply(db)
+        db.table("made_with").insert({"limits": _text(limits)})
         yield db
     finally:
         connection.close()
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Database]:
+def writing(path: Path, limits: Limits) -> Iterator[Database]:
+    """The index for the one process that writes it; UnusableIndexError if it has to be made anew."""
+    with _connected(path, "rw") as connection, _sound(path):
+        connection.execute("PRAGMA synchronous=NORMAL")
+        db = _database(connection)
+        _check(path, db, limits)
+        yield db
+
+
+@contextmanager
+def reading(path: Path, limits: Limits) -> Iterator[Database]:
     """The index as it stands, in one read transaction; UnusableIndexError where it cannot be read."""
+    with _connected(path, "ro") as connection, _sound(path):
+        connection.execute("BEGIN")
+        db = _database(connection)
+        _check(path, db, limits)
+        yield db
+
+
+@contextmanager
+def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    with _sound(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT_S)
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT_S)
-    except sqlite3.Error as error:
-        raise UnusableIndexError(
-            f"{path}: expected an index, got: {error}; `constat rebuild` makes it"
-        ) from None
-    try:
-        with _unusable(path):
-            db = Database(connection, recursive_triggers=False, execute_plugins=False)
-            connection.execute("BEGIN")
-            _check(path, db)
-            yield db
+        yield connection
     finally:
         connection.close()
 
 
-def _check(path: Path, db: Database) -> None:
+def _database(connection: sqlite3.Connection) -> Database:
+    return Database(connection, recursive_triggers=False, execute_plugins=False)
+
+
+def _check(path: Path, db: Database, limits: Limits) -> None:
     if not current(db):
+        raise UnusableIndexError(f"{path}: expected this version's tables; `constat rebuild` makes them")
+    made_with = [text for (text,) in db.conn.execute("SELECT limits FROM made_with")]
+    if made_with != [_text(limits)]:
         raise UnusableIndexError(
-            f"{path}: expected this version's tables, got others; `constat rebuild` makes them"
+            f"{path}: made with another contract's limits; `constat rebuild` makes it anew"
         )
 
 
+def _text(limits: Limits) -> str:
+    return msgspec.json.encode(dict(sorted(limits.items()))).decode()
+
+
 @contextmanager
-def _unusable(path: Path) -> Iterator[None]:
+def _sound(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         raise UnusableIndexError(
-            f"{path}: expected a sound index, got: {error}; `constat rebuild` makes it"
-        ) from None
+            f"{path}: expected an index, got: {error}; `constat rebuild` makes it"
+        ) from error
+    except msgspec.MsgspecError as error:
+        raise UnusableIndexError(f"{path}: does not decode: {error}; `constat rebuild` makes it") from error

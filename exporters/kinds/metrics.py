@@ -51,9 +51,9 @@ class _Scrape(Collector):
         yield GaugeMetricFamily(
             "constat_evidence_damaged",
             "Ranges of the journal that do not say what its tree says.",
-            observed.damaged,
+            len(observed.damage),
         )
-        yield InfoMetricFamily("constat_build", "What computes these figures.", observed.build)
+        yield InfoMetricFamily("constat_build", "What computes these figures.", dict(observed.build))
 
 
 def _of_probes(probes: Sequence[ProbeCounts], limits: Sequence[Duration]) -> Iterator[Metric]:

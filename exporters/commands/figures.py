@@ -1,0 +1,230 @@
+"""`constat status | account | outages`: the figures, for people and for programs."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Group, RenderableType
+from rich.live import Live
+
+from collector.core.account import Account, draw, to_json
+from collector.core.timeline import Instant, Span
+from collector.core.window import Asked
+from collector.errors import UsageError
+from collector.host.clock import wall_us
+from exporters import query
+from exporters.commands import options, tables
+from exporters.commands.world import World, by_contract, configured, named_in
+from exporters.documents import show
+from exporters.query import Found, Observed
+
+_WINDOWS: dict[str, Sequence[Asked]] = {
+    "trailing": ("trailing",),
+    "calendar": ("calendar",),
+    "all": ("trailing", "calendar"),
+}
+
+FINDING = 1
+"""Exit status when a commitment is missed or evidence damaged."""
+
+
+@click.command()
+@options.config
+@options.as_json
+@options.utc
+@click.option("--watch", is_flag=True, help="Stay, and draw the table again every second.")
+def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
+    """How every service is now, and what was attained over the window that ends now."""
+    world = configured(config)
+    where = show.zone(world.contract.zone, utc=utc)
+
+    def drawn() -> Observed:
+        found = query.latest(world.state, world.contract)
+        return query.observed(found, world.contract, world.calendar, wall_us())
+
+    now = drawn()
+    if as_json:
+        _print_json(query.status_json(now))
+    elif watch:
+        _watched(lambda: screen(drawn(), where))
+    else:
+        tables.console().print(screen(now, where))
+    return _verdict(now.account, now.damage)
+
+
+def screen(now: Observed, where: tzinfo) -> RenderableType:
+    """The state of everything on one screen."""
+    running = [service.open for service in now.services if service.open is not None]
+    as_of = f"as of {show.instant(now.account.as_of, where)}"
+    if not running:
+        return Group(tables.services(now, where), "", f"No outage is open, {as_of}.")
+    return Group(tables.services(now, where), "", f"Open outages, {as_of}:", tables.outages(running, where))
+
+
+def _watched(drawn: Callable[[], RenderableType]) -> None:
+    """Draw a screen every second until Ctrl-C, which is how one leaves it."""
+    with Live(drawn(), console=tables.console(), screen=True, auto_refresh=False) as live:
+        try:
+            while True:
+                threading.Event().wait(1)
+                live.update(drawn(), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def _journals(command: Callable[..., int]) -> Callable[..., int]:
+    """The options of a command that computes from journals alone, or from what the settings name."""
+    for option in (
+        click.option("--contract", type=click.Path(path_type=Path), help="The contract file to account by."),
+        click.option(
+            "--at", "as_of", type=options.INSTANT, help="Account for what was known then; now, if not given."
+        ),
+        click.option(
+            "--journal",
+            "journals",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="A state directory, a journal, or one origin's lines; without it, what the settings name.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@options.config
+@_journals
+@click.option("--from", "start", type=options.INSTANT, help="Of a window of one's own, with --to.")
+@click.option("--to", "end", type=options.INSTANT)
+@click.option("--window", type=click.Choice(list(_WINDOWS)), default="trailing", show_default=True)
+@click.option(
+    "--reading", "readings", multiple=True, metavar="NAME=CHOICE", help="Read a clause another way."
+)
+@options.as_json
+@options.utc
+def account(
+    config: Path,
+    journals: tuple[Path, ...],
+    contract: Path | None,
+    as_of: Instant | None,
+    start: Instant | None,
+    end: Instant | None,
+    window: str,
+    readings: tuple[str, ...],
+    as_json: bool,
+    utc: bool,
+) -> int:
+    """Every figure. With --journal or --at, computed anew from the journals' lines and the contract alone."""
+    asked = _asked(start, end, window)
+    world, found = _read(config, journals, contract, as_of)
+    as_of = _instant(as_of)
+    moved = dict(_choice(text) for text in readings)
+    drawn = draw(found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked)
+    if as_json:
+        _print_json({**to_json(drawn), "damage": list(found.damage)})
+    else:
+        where = show.zone(world.contract.zone, utc=utc)
+        out = tables.console()
+        out.print(f"Account as of {show.instant(as_of, where)} by {world.contract.id}\n")
+        out.print(tables.attainments(drawn, where), "", tables.outages(drawn.outages, where))
+        for flag in drawn.flags:
+            out.print(f"Mind: {flag}")
+    return _verdict(drawn, found.damage)
+
+
+@click.command()
+@options.config
+@_journals
+@options.as_json
+@options.utc
+def outages(
+    config: Path,
+    journals: tuple[Path, ...],
+    contract: Path | None,
+    as_of: Instant | None,
+    as_json: bool,
+    utc: bool,
+) -> int:
+    """All outages since the first line, each with its certain and its possible bounds."""
+    world, found = _read(config, journals, contract, as_of)
+    as_of = _instant(as_of)
+    began = min((one.testimony.began for one in found.told), default=as_of)
+    drawn = draw(
+        found.evidence(),
+        world.contract,
+        world.calendar,
+        as_of=as_of,
+        asked=(Span(began, max(as_of, began + 1)),),
+    )
+    if as_json:
+        whole = to_json(drawn)
+        shown = ("version", "as_of", "contract", "outages", "blips")
+        _print_json({**{key: whole[key] for key in shown}, "damage": list(found.damage)})
+    else:
+        where = show.zone(world.contract.zone, utc=utc)
+        out = tables.console()
+        out.print(
+            tables.outages(drawn.outages, where) if drawn.outages else "No outage since the first line."
+        )
+        if drawn.blips:
+            count = len(drawn.blips)
+            out.print(
+                f"\nBesides {count} {'blip' if count == 1 else 'blips'}: failures that prove no downtime."
+            )
+    _tell(found.damage)
+    return FINDING if found.damage else 0
+
+
+# --------------------------------------------------------------------------------------------- what they share
+
+
+def _asked(start: Instant | None, end: Instant | None, window: str) -> Sequence[Asked]:
+    if start is not None or end is not None:
+        if start is None or end is None or end <= start:
+            raise UsageError("--from and --to: expected both, the second later; one alone is no window")
+        return (Span(start, end),)
+    return _WINDOWS[window]
+
+
+def _choice(text: str) -> tuple[str, str]:
+    name, equals, choice = text.partition("=")
+    if not equals:
+        raise UsageError(f'--reading: expected "name=choice", got "{text}"')
+    return name, choice
+
+
+def _read(
+    config: Path, journals: Sequence[Path], contract: Path | None, as_of: Instant | None
+) -> tuple[World, Found]:
+    """What to account for, and by which contract: the settings', or the one that the journals' plans name."""
+    with tables.lines_read() as progress:
+        if journals:
+            world = by_contract(contract) if contract else named_in(query.contracts_named(journals))
+            return world, query.replayed(journals, world.contract, _instant(as_of), progress)
+        state = configured(config).state
+        world = by_contract(contract) if contract else configured(config)
+        if as_of is None:
+            return world, query.latest(state, world.contract, progress)
+        return world, query.replayed([state], world.contract, as_of, progress)
+
+
+def _instant(as_of: Instant | None) -> Instant:
+    return wall_us() if as_of is None else as_of
+
+
+def _print_json(value: object) -> None:
+    click.echo(msgspec.json.encode(value))
+
+
+def _tell(damage: Sequence[str]) -> None:
+    for one in damage:
+        click.echo(f"damaged: {one}", err=True)
+
+
+def _verdict(drawn: Account, damage: Sequence[str]) -> int:
+    _tell(damage)
+    missed = any(one.finding == "MISSED" for one in drawn.attainments)
+    return FINDING if missed or damage else 0

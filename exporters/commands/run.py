@@ -1,0 +1,207 @@
+"""`constat run | collect | serve`: the measuring process, the reading process, or both as children of one."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector.core.latency import limits
+from collector.errors import ConfigurationError, ConstatError
+from collector.host.clock import wall_us
+from collector.host.notify import Notifier
+from exporters import query
+from exporters.commands import options
+from exporters.commands.children import Children
+from exporters.commands.world import World, configured
+from exporters.documents import show
+from exporters.index import tail
+from exporters.index.rebuild import rebuild
+from exporters.index.store import UnusableIndexError
+from exporters.kinds import metrics
+from exporters.kinds.web.app import Views, serving, until_told_to_stop
+from exporters.kinds.web.guard import Listen, permitted
+
+log = logging.getLogger("exporters")
+
+PERIOD_S = 15.0
+"""How often the index takes in new lines; who asks in between reads the newest from the journal himself."""
+
+ALIVE_S = 10.0
+"""How often the service manager hears that we live."""
+
+
+def ourselves(module: str, *arguments: str) -> Sequence[str]:
+    """What to give Python to start another of our processes."""
+    return [*(["-I"] if sys.flags.isolated else []), "-m", module, *arguments]
+
+
+@click.command()
+@options.config
+def run(config: Path) -> int:
+    """Measure and serve: the collector and the exporter as two children, until one ends or Ctrl-C."""
+    configured(config)
+    return asyncio.run(_run(config))
+
+
+async def _run(config: Path) -> int:
+    async with Children() as children:
+        await children.start("collector", ourselves("collector", "--config", str(config)))
+        await children.start("exporter", ourselves("exporters", "serve", "--config", str(config)))
+        ended = await children.wait()
+    if ended:
+        children.raise_if_it_failed(ended)
+    return 0
+
+
+@click.command()
+@options.config
+def collect(config: Path) -> None:
+    """Measure alone: write the journal, serve nothing."""
+    os.execv(sys.executable, [sys.executable, *ourselves("collector", "--config", str(config))])
+
+
+@click.command()
+@options.config
+@click.option("--listen", metavar="HOST:PORT", help="Instead of what the settings say.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    envvar="CONSTAT_TOKEN_FILE",
+    help="A file with the token that askers must bear; needed beyond loopback.",
+)
+@click.option("--certificate", type=click.Path(path_type=Path), help="For TLS, in PEM.")
+@click.option("--key", type=click.Path(path_type=Path), help="The certificate's, in PEM.")
+@click.option("--behind-proxy", is_flag=True, help="A proxy that ends TLS stands before this server.")
+def serve(
+    config: Path,
+    listen: str | None,
+    token_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    behind_proxy: bool,
+) -> None:
+    """Read journals, keep the index, serve /metrics, a page and /api/v1."""
+    log_to_stderr()
+    world = configured(config)
+    assert world.settings is not None
+    host, port = (
+        (world.settings.serve.host, world.settings.serve.port) if listen is None else _address(listen)
+    )
+    where = Listen(
+        host=host,
+        port=port,
+        token=_token(token_file),
+        certificate=certificate,
+        key=key,
+        behind_proxy=behind_proxy,
+    )
+    permitted(where)
+    asyncio.run(_Server(world, where).run())
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigurationError([f'--listen: expected "host:port" like "127.0.0.1:9617", got "{text}"'])
+    return host.strip("[]"), int(port)
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        token = file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([f"--token-file: {file}: expected a readable token, got: {error}"]) from None
+    if not token:
+        raise ConfigurationError([f"--token-file: {file}: expected a token, got an empty file"])
+    return token
+
+
+class _Server:
+    """The reading process."""
+
+    def __init__(self, world: World, listen: Listen) -> None:
+        self._world = world
+        self._listen = listen
+        self._notifier = Notifier(os.environ.get("NOTIFY_SOCKET", ""))
+        self._stop = threading.Event()
+        self._unready = "the index is being brought up to date"
+
+    async def run(self) -> None:
+        """Serve until a signal ends it."""
+        async with serving(self._views(), self._listen) as address:
+            log.info("event=serving address=%s", address)
+            told = asyncio.ensure_future(until_told_to_stop())
+            keeping = [asyncio.ensure_future(task) for task in (self._keep_index(), self._keep_alive())]
+            done, _ = await asyncio.wait((told, *keeping), return_when=asyncio.FIRST_COMPLETED)
+            self._notifier.stopping()
+            self._stop.set()
+            for task in (told, *keeping):
+                task.cancel()
+            for task in done:
+                task.result()  # what broke one of ours is raised, not lost
+
+    async def _keep_index(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._take_in)
+            except ConstatError as error:
+                if self._unready != str(error):
+                    log.error("event=index kept=no why=%r", str(error))
+                self._unready = str(error)
+            else:
+                if self._unready:
+                    self._notifier.ready()
+                self._unready = ""
+            await asyncio.sleep(PERIOD_S)
+
+    def _take_in(self) -> None:
+        told = limits(self._world.contract)
+        try:
+            tail.poll(self._world.state, told, self._stop.is_set)
+        except UnusableIndexError as error:
+            log.info("event=rebuild why=%r", str(error))
+            rebuild(self._world.state, told, stop=self._stop.is_set)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            self._notifier.alive()
+            await asyncio.sleep(ALIVE_S)
+
+    def _views(self) -> Views:
+        where: tzinfo = show.zone(self._world.contract.zone, utc=False)
+        return Views(
+            metrics=lambda: metrics.exposition(self._observed),
+            services=lambda: self._part("services"),
+            commitments=lambda: self._part("commitments"),
+            outages=lambda: self._part("outages"),
+            unready=lambda: self._unready,
+            where=where,
+        )
+
+    def _observed(self) -> query.Observed:
+        world = self._world
+        found = query.indexed(world.state, world.contract)
+        return query.observed(found, world.contract, world.calendar, wall_us())
+
+    def _part(self, name: str) -> list[dict[str, Any]]:
+        part: list[dict[str, Any]] = query.status_json(self._observed())[name]
+        return part
+
+
+def log_to_stderr() -> None:
+    """One line each, key=value."""
+    formatter = logging.Formatter("time=%(asctime)sZ level=%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

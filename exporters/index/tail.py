@@ -1,0 +1,118 @@
+"""Takes a journal's new lines into the index, and tells what the index and the lines after it say."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from collector.core.record import Plan
+from collector.core.timeline import Instant
+from collector.journal.reader import Batch, Damage, OriginDir, Rewound, origins, read
+from exporters.index import rows
+from exporters.index.follow import ENDLESS, Follower, Told
+from exporters.index.store import Limits, index_path, reading, writing
+
+AT_ONCE = 50_000
+"""About so many lines go into one transaction."""
+
+Progress = Callable[[int], None]
+"""Told, now and then, how many more lines were read."""
+
+
+def nobody(lines: int) -> None:  # noqa: ARG001
+    """For who does not wait."""
+
+
+def poll(state: Path, limits: Limits, stop: Callable[[], bool] = lambda: False) -> None:
+    """Take in what is new; UnusableIndexError if the index has to be made anew first."""
+    places = origins(state)
+    with writing(index_path(state), limits) as db:
+        take_in(db, places, limits, nobody, stop)
+
+
+def take_in(
+    db: Database, places: Sequence[OriginDir], limits: Limits, progress: Progress, stop: Callable[[], bool]
+) -> None:
+    """Bring `db` up to what `places` have; a part at a time, each whole or not at all."""
+    gone = set(rows.origins_of(db)) - {place.name for place in places}
+    if gone:
+        with db.atomic():
+            for origin in gone:
+                rows.forget(db, origin)
+    for place in places:
+        while not stop() and _some(db, place, limits, progress):
+            pass
+
+
+def _some(db: Database, place: OriginDir, limits: Limits, progress: Progress) -> bool:
+    """One transaction's worth of one origin; whether there may be more."""
+    with db.atomic():
+        follower = Follower.stored(db, place.name, limits)
+        lines = 0
+        try:
+            for part in follower.follow(place):
+                lines += 0 if isinstance(part, Damage) else len(part.lines)
+                if lines >= AT_ONCE:
+                    break
+        except Rewound:
+            rows.forget(db, place.name)
+            return True
+        if follower.taken:
+            follower.keep(db)
+    progress(lines)
+    return lines >= AT_ONCE
+
+
+def indexed(state: Path, limits: Limits) -> list[Told]:
+    """All that the journal of `state` says, from the index as far as that goes; or UnusableIndexError."""
+    places = origins(state)
+    with reading(index_path(state), limits) as db:
+        return [_told(db, place, limits) for place in places]
+
+
+def _told(db: Database, place: OriginDir, limits: Limits) -> Told:
+    follower = Follower.stored(db, place.name, limits)
+    try:
+        for _ in follower.follow(place):
+            pass
+    except Rewound:
+        return _replayed(place, limits, ENDLESS, nobody)
+    return follower.told(db)
+
+
+def replayed(
+    directories: Sequence[Path], limits: Limits, as_of: Instant, progress: Progress = nobody
+) -> Iterator[Told]:
+    """What journals say that was written by `as_of`, from their lines alone."""
+    for directory in directories:
+        for place in origins(directory):
+            yield _replayed(place, limits, as_of, progress, exact=True)
+
+
+def _replayed(
+    place: OriginDir, limits: Limits, as_of: Instant, progress: Progress, *, exact: bool = False
+) -> Told:
+    while True:
+        follower = Follower(place.name, limits, exact=exact)
+        try:
+            for part in follower.follow(place, as_of):
+                progress(0 if isinstance(part, Damage) else len(part.lines))
+        except Rewound:
+            continue  # it changed under our eyes
+        return follower.told()
+
+
+def contracts(directories: Sequence[Path]) -> set[str]:
+    """The contracts that the first plan of each origin names."""
+    return {
+        line.contract for directory in directories for place in origins(directory) for line in _plans(place)
+    }
+
+
+def _plans(place: OriginDir) -> Iterator[Plan]:
+    for part in read(place):
+        if isinstance(part, Batch):
+            plans = [line for line in part.lines if isinstance(line, Plan)]
+            yield from plans
+            if plans:
+                return

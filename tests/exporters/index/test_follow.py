@@ -1,0 +1,130 @@
+"""What the index keeps does not depend on how the lines came in."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from collector.core.account import replay
+from collector.core.latency import limits
+from collector.core.record import Gap, GapReason, Line, Outcome, Reason
+from collector.core.timeline import MINUTE, SECOND
+from exporters.index import rows
+from exporters.index.follow import Follower
+from exporters.index.schema import migrations
+from tests.exporters.journals import BEGAN, CONTRACT, clock, day, numbered, plan, sample, start
+
+LIMITS = limits(CONTRACT)
+
+
+@contextmanager
+def index() -> Iterator[Database]:
+    db = Database(memory=True)
+    migrations.apply(db)
+    yield db
+    db.close()
+
+
+def kept(chunks: Sequence[Sequence[Line]]) -> dict[str, list[tuple[object, ...]]]:
+    """The index's rows after so many lines at a time, each time taken up from what was kept."""
+    with index() as db:
+        for chunk in chunks:
+            follower = Follower.stored(db, "here", LIMITS)
+            for line in chunk:
+                follower.feed(line)
+            with db.atomic():
+                follower.keep(db)
+        return rows.dump(db)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Line]:
+    """Lines of one origin: samples of any outcome, gaps, clocks good and bad, restarts and changed plans."""
+    lines: list[Line] = [start(), plan()]
+    at = BEGAN
+    for _ in range(draw(st.integers(0, 25))):
+        at += draw(st.sampled_from([1, SECOND, 2 * SECOND, 10 * SECOND, MINUTE]))
+        kind = draw(
+            st.sampled_from(["sample"] * 12 + ["gap", "clock", "bad-clock", "start", "plan", "platform"])
+        )
+        name = draw(st.sampled_from(["api-1", "api-2", "get"]))
+        match kind:
+            case "sample":
+                took = draw(st.sampled_from([1, 99, 10_000, 10_001, 250_000]))
+                lines.append(
+                    sample(name, at, draw(st.sampled_from(Outcome)), took, error=draw(st.integers(0, 9)))
+                )
+                at += took
+            case "platform":
+                lines.append(sample(name, at, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM))
+            case "gap":
+                lines.append(Gap(seq=0, at=at, probes=("*",), from_=at - 1, to=at, reason=GapReason.LAG))
+            case "clock" | "bad-clock":
+                lines.append(clock(at, None if kind == "bad-clock" else 1000))
+            case "start":
+                lines.append(start(at))
+            case "plan":
+                lines.append(plan(at))
+    return numbered(lines)
+
+
+@given(journals(), st.data())
+def test_a_rebuilt_index_has_the_rows_of_one_fed_live_however_it_was_fed(
+    lines: list[Line], data: st.DataObject
+) -> None:
+    """Law 4."""
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(lines)))) | {0, len(lines)})
+    chunks = [lines[a:b] for a, b in itertools.pairwise(cuts)]
+
+    assert kept([lines]) == kept(chunks)
+
+
+@given(journals(), st.integers(0, 30))
+def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
+    lines: list[Line], cut: int
+) -> None:
+    whole = replay({"here": lines}, CONTRACT, 1 << 62).testimonies[0]
+    with index() as db:
+        follower = Follower("here", LIMITS)
+        for line in lines[:cut]:
+            follower.feed(line)
+        with db.atomic():
+            follower.keep(db)
+        again = Follower.stored(db, "here", LIMITS)
+        for line in lines[cut:]:
+            again.feed(line)
+        told = again.told(db).testimony
+
+    assert told[:4] == whole[:4]
+    assert sorted(told.harvest.stretches) == sorted(whole.harvest.stretches)
+    assert told.harvest.plans == whole.harvest.plans
+    assert told.harvest.holes == whole.harvest.holes
+
+
+def test_the_index_holds_no_row_for_each_sample() -> None:
+    short = kept([day([("", Outcome.OK)] * 10)])
+    long = kept([day([("", Outcome.OK)] * 300)])
+
+    assert {name: len(found) for name, found in short.items()} == {
+        name: len(found) for name, found in long.items()
+    }
+
+
+def test_forgetting_an_origin_leaves_nothing_of_it_and_all_of_the_others() -> None:
+    lines = day([("api", Outcome.FAILED)] * 5)
+    with index() as db:
+        for origin in ("here", "there"):
+            follower = Follower(origin, LIMITS)
+            for line in lines:
+                follower.feed(line)
+            with db.atomic():
+                follower.keep(db)
+        before = rows.dump(db)
+        rows.forget(db, "here")
+        after = rows.dump(db)
+
+    assert after == {name: [row for row in found if row[0] == "there"] for name, found in before.items()}
+    assert any(after.values())

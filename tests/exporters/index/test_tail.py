@@ -1,0 +1,198 @@
+"""The index of a real journal: caught up, rebuilt, rewound, damaged, read without its writer."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collector.core.account import to_json
+from collector.core.latency import limits
+from collector.core.record import Outcome
+from collector.core.timeline import DAY, MINUTE
+from exporters import query
+from exporters.index import rows
+from exporters.index.rebuild import rebuild
+from exporters.index.store import UnusableIndexError, index_path, reading
+from exporters.index.tail import poll
+from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, day, write
+from tests.exporters.journals import plan as the_plan
+
+LIMITS = limits(CONTRACT)
+TROUBLE = (
+    [("", Outcome.OK)] * 5
+    + [("api", Outcome.FAILED)] * 4
+    + [("storage", Outcome.BLIND)]
+    + [("", Outcome.OK)] * 5
+)
+
+
+def dump(state: Path) -> dict[str, list[tuple[object, ...]]]:
+    with reading(index_path(state), LIMITS) as db:
+        return rows.dump(db)
+
+
+def account(found: query.Found) -> dict[str, object]:
+    drawn = query.draw(found.evidence(), CONTRACT, CALENDAR, as_of=BEGAN + DAY)
+    told = to_json(drawn)
+    del told["latency"]  # the index counts by the hour
+    return told
+
+
+async def test_the_index_and_the_journal_give_the_same_account(tmp_path: Path) -> None:
+    await write(tmp_path, day(TROUBLE))
+    rebuild(tmp_path, LIMITS)
+
+    indexed = account(query.indexed(tmp_path, CONTRACT))
+
+    assert indexed == account(query.replayed([tmp_path], CONTRACT, BEGAN + DAY))
+    assert indexed["outages"]
+
+
+async def test_an_index_fed_live_has_the_rows_of_one_made_anew(tmp_path: Path) -> None:
+    lines = day(TROUBLE)
+    await write(tmp_path, lines[:20])
+    rebuild(tmp_path, LIMITS)
+    for cut in (25, 26, len(lines)):
+        await write(tmp_path, lines[max(20, cut - 5) : cut] if cut < 27 else lines[26:])
+        poll(tmp_path, LIMITS)
+    live = dump(tmp_path)
+
+    rebuild(tmp_path, LIMITS)
+
+    assert live == dump(tmp_path)
+
+
+async def test_readers_see_lines_that_the_index_has_not_taken_in_yet(tmp_path: Path) -> None:
+    lines = day(TROUBLE)
+    await write(tmp_path, lines[:12])
+    rebuild(tmp_path, LIMITS)
+    before = dump(tmp_path)
+    await write(tmp_path, lines[12:])
+
+    seen = query.indexed(tmp_path, CONTRACT)
+
+    assert seen.told[0].testimony.until == lines[-1].at
+    assert dump(tmp_path) == before
+
+
+async def test_an_origin_whose_lines_were_taken_back_is_read_again(tmp_path: Path) -> None:
+    """A power cut takes back what was not yet on disk, and other lines come in their stead."""
+    lines = day(TROUBLE)
+    name = await write(tmp_path, lines[:20])
+    (file,) = (tmp_path / "journal" / name).glob("*.jsonl")
+    rebuild(tmp_path, LIMITS)
+    text = file.read_bytes().split(b"\n")
+    file.write_bytes(b"\n".join(text[:10]) + b"\n")
+    for tree in (tmp_path / "journal" / name).iterdir():
+        if tree != file and tree.name != "origin.json":
+            tree.unlink()
+    shutil.rmtree(tmp_path / "checkpoints")
+
+    poll(tmp_path, LIMITS)
+
+    live = dump(tmp_path)
+    rebuild(tmp_path, LIMITS)
+    assert live == dump(tmp_path)
+    assert len(query.indexed(tmp_path, CONTRACT).told) == 1
+
+
+async def test_an_origin_that_is_gone_leaves_the_index(tmp_path: Path) -> None:
+    await write(tmp_path, day(TROUBLE), "here")
+    other = await write(tmp_path, day(TROUBLE), "there")
+    rebuild(tmp_path, LIMITS)
+    shutil.rmtree(tmp_path / "journal" / other)
+
+    poll(tmp_path, LIMITS)
+
+    assert {row[0] for row in dump(tmp_path)["origins"]} == {row[0] for row in dump(tmp_path)["tallies"]}
+    assert other not in {row[0] for row in dump(tmp_path)["origins"]}
+
+
+async def test_damage_is_told_by_the_index_as_by_the_journal(tmp_path: Path) -> None:
+    name = await write(tmp_path, day(TROUBLE * 10))
+    (file,) = (tmp_path / "journal" / name).glob("*.jsonl")
+    file.write_bytes(file.read_bytes().replace(b'"value":20000', b'"value":20001', 1))
+    rebuild(tmp_path, LIMITS)
+
+    told = query.indexed(tmp_path, CONTRACT).damage
+
+    assert told == query.replayed([tmp_path], CONTRACT, BEGAN + DAY).damage
+    assert len(told) == 1
+    assert str(file) in told[0]
+
+
+async def test_a_reader_without_rights_to_write_reads_when_the_writer_has_ended(tmp_path: Path) -> None:
+    """A write-ahead log would refuse this reader."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    await write(tmp_path, day(TROUBLE))
+    rebuild(tmp_path, LIMITS)
+    poll(tmp_path, LIMITS)
+    shown = Path("/dev/shm") / f"constat-test-{os.getpid()}"
+    shutil.copytree(tmp_path, shown)
+    try:
+        shown.chmod(0o755)
+        script = (
+            "import os, sqlite3, sys; os.setgid(65534); os.setuid(65534);"
+            "c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
+            "print(c.execute('select count(*) from origins').fetchone()[0])"
+        )
+        (shown / "index.sqlite").chmod(0o644)
+        told = await asyncio.to_thread(
+            subprocess.check_output, [sys.executable, "-c", script, str(index_path(shown))], text=True
+        )
+    finally:
+        shutil.rmtree(shown)
+
+    assert told == "1\n"
+
+
+@pytest.mark.parametrize("broken", [b"", b"not a database", None])
+async def test_a_missing_or_broken_index_is_no_loss(tmp_path: Path, broken: bytes | None) -> None:
+    await write(tmp_path, day(TROUBLE))
+    if broken is not None:
+        index_path(tmp_path).write_bytes(broken)
+    with pytest.raises(UnusableIndexError, match="constat rebuild"):
+        query.indexed(tmp_path, CONTRACT)
+
+    fallback = account(query.latest(tmp_path, CONTRACT))
+
+    rebuild(tmp_path, LIMITS)
+    assert fallback == account(query.indexed(tmp_path, CONTRACT))
+
+
+async def test_an_index_made_with_other_limits_is_not_used(tmp_path: Path) -> None:
+    await write(tmp_path, day(TROUBLE))
+    rebuild(tmp_path, {**LIMITS, "internal-network.latency": 1})
+
+    with pytest.raises(UnusableIndexError, match="another contract's limits"):
+        query.indexed(tmp_path, CONTRACT)
+
+
+async def test_what_was_not_known_yet_is_not_told(tmp_path: Path) -> None:
+    await write(tmp_path, day(TROUBLE))
+
+    early = query.replayed([tmp_path], CONTRACT, BEGAN + MINUTE)
+
+    assert early.told[0].testimony.until <= BEGAN + MINUTE
+    assert query.contracts_named([tmp_path]) == [the_plan().contract]
+
+
+async def test_a_rebuild_that_fails_says_why_and_leaves_the_old_index(tmp_path: Path) -> None:
+    await write(tmp_path, day(TROUBLE))
+    rebuild(tmp_path, LIMITS)
+    before = dump(tmp_path)
+    shutil.move(tmp_path / "journal", tmp_path / "away")
+    index = index_path(tmp_path).read_bytes()
+
+    with pytest.raises(Exception, match="expected a state directory, a journal"):
+        rebuild(tmp_path, LIMITS)
+
+    assert index_path(tmp_path).read_bytes() == index
+    shutil.move(tmp_path / "away", tmp_path / "journal")
+    assert before == dump(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["checkpoints", "index.sqlite", "journal"]
