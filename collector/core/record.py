@@ -84,7 +84,7 @@ class GapReason(StrEnum):
     CLOCK = "clock"  # the wall clock was stepped
 
 
-# ---------------------------------------------------------------------------------------------------- the plan
+# ------------------------------------------------------------------------------------------------ the plan
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +178,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="stop")
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="clock"):
-    """How far the wall clock can be trusted; from here on instants are boot time plus `boot_offset` (rule T4)."""
+    """How far the wall clock can be trusted; instants are boot time plus `boot_offset` from here on (T4)."""
 
     seq: int
     at: Instant
@@ -208,8 +208,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="host")
 class Sample(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="sample"):
     """What one run of a probe saw (rule S1).
 
-    `slot` is when the run was due; it covers the first `covers` planned slots at or after `slot` (0 for a run of a
-    burst between two slots). `value` is the latency this kind is about, in µs, or null; `error` bounds its error.
+    `slot` is when the run was due; it covers the first `covers` planned slots at or after `slot` (0 for a run
+    of a burst between two slots). `value` is the latency this kind is about, in µs, or null; `error` bounds
+    its error.
     """
 
     seq: int
@@ -261,12 +262,13 @@ class Rotate(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rota
 
 
 DeclarationKind: TypeAlias = Literal[
-    "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault", "countermeasure",
-    "ticket", "invoice", "arrears", "deployment", "notice", "statement", "claim", "credit", "note",
+    "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault",
+    "countermeasure", "ticket", "invoice", "arrears", "deployment", "notice", "statement", "claim", "credit", "note",
 ]  # fmt: skip
 
 DEDUCTION_KINDS: tuple[str, ...] = (
-    "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault", "countermeasure",
+    "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault",
+    "countermeasure",
 )  # fmt: skip
 """In the order in which the ledger attributes (rule D1)."""
 
@@ -340,7 +342,7 @@ def encode(line: Line) -> bytes:
 
 
 def _escaped(character: str) -> str:
-    """A character of JSON text in ASCII; those beyond stand inside strings only, where \\uXXXX means the same."""
+    """A character of JSON text in ASCII; others stand in strings only, where \\uXXXX means the same."""
     if character.isascii():
         return character
     utf16 = character.encode("utf-16-be")
@@ -348,5 +350,5 @@ def _escaped(character: str) -> str:
 
 
 def decode(data: bytes) -> Line:
-    """The line that `data` (without its newline) is; raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
+    """The line that `data` (no newline) is; raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
     return _decoder.decode(data)
