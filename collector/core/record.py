@@ -263,7 +263,8 @@ class Rotate(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rota
 
 DeclarationKind: TypeAlias = Literal[
     "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault",
-    "countermeasure", "ticket", "invoice", "arrears", "deployment", "notice", "statement", "claim", "credit", "note",
+    "countermeasure", "ticket", "invoice", "arrears", "deployment", "notice", "statement", "claim", "credit",
+    "note",
 ]  # fmt: skip
 
 DEDUCTION_KINDS: tuple[str, ...] = (
