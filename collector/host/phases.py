@@ -15,7 +15,7 @@ class Phases:
     The network fills it while it works. Whoever cancels the run still finds in `took` all phases that ended.
     """
 
-    __slots__ = ("_part", "_since", "facts", "stage", "took")
+    __slots__ = ("_name", "_part", "_since", "facts", "stage", "took")
 
     def __init__(self) -> None:
         self.took: dict[str, Duration] = {}
@@ -25,12 +25,13 @@ class Phases:
         """The phase that is running now; empty between phases."""
         self._since: Duration = 0
         self._part = ""
+        self._name = ""
 
     def enter(self, stage: str) -> None:
         """`stage` begins, and with it the one before ends."""
         now = boot_us()
         self._close(now)
-        self.stage, self._since = stage, now
+        self.stage, self._since, self._name = stage, now, self._part or stage
 
     def leave(self) -> None:
         """The running phase ended well."""
@@ -58,5 +59,4 @@ class Phases:
 
     def _close(self, now: Duration) -> None:
         if self.stage:
-            name = self._part or self.stage
-            self.took[name] = self.took.get(name, 0) + now - self._since
+            self.took[self._name] = self.took.get(self._name, 0) + now - self._since

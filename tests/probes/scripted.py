@@ -13,6 +13,12 @@ LATER = 30
 """Longer than any test."""
 
 
+async def turns() -> None:
+    """A few turns of the loop: on loopback, what was done on one side is seen on the other by then."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def tcp(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Let `handler` have every connection; gives the port. At the end everything is cut."""
@@ -33,12 +39,12 @@ async def tcp(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncItera
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        await asyncio.sleep(0.01)  # whoever is still waiting to be let in
+        await turns()  # whoever is still waiting to be let in
         server.close()
         for task in list(busy):
             task.cancel()
         await asyncio.gather(*busy, return_exceptions=True)
-        await asyncio.sleep(0.01)  # transports of both sides notice
+        await turns()  # transports of both sides notice
 
 
 @asynccontextmanager
@@ -59,7 +65,7 @@ async def udp(answer: Callable[[bytes], list[bytes]]) -> AsyncIterator[int]:
         yield transport.get_extra_info("sockname")[1]
     finally:
         transport.close()
-        await asyncio.sleep(0.01)
+        await turns()
 
 
 @dataclass
