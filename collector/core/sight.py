@@ -376,11 +376,14 @@ class Track:
         for eye in self._eyes.values():
             self._interrupt(eye)
 
-    def _begin_afresh(self) -> None:
+    def _begin_afresh(self, at: Instant) -> None:
         # The clock may have been set back by any amount: what is told twice then, `seen` makes UNKNOWN.
         self._interrupt_all()
         for eye in self._eyes.values():
-            eye.done = NEVER
+            eye.done = eye.valid_from = NEVER
+        if self.plan is not None and at < self.plan.at:
+            self.plan = msgspec.structs.replace(self.plan, at=at)
+            self.harvest.plans.append(self.plan)
 
     def _other(self, line: Line) -> None:
         match line:
@@ -413,13 +416,13 @@ class Track:
                 line, f'vantage is now "{line.vantage}" and was "{self.vantage}": an origin has one'
             )
         self.vantage = line.vantage
-        self._begin_afresh()
+        self._begin_afresh(line.at)
 
     def _clock(self, line: Clock) -> None:
         # T4.
         self._clock_seen = True
         if line.step:
-            self._begin_afresh()
+            self._begin_afresh(line.at)
         trusted = bool(line.synced) and line.error is not None and line.error <= CLOCK_TOLERANCE
         if not trusted and self._untrusted_since is None:
             self._untrusted_since = line.at

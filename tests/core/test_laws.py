@@ -145,8 +145,8 @@ def test_a_week_is_the_sum_of_its_days_also_when_the_clocks_change(day: str, hou
 def test_what_is_certain_was_down_and_what_was_up_was_not(world: World) -> None:
     """Law 3 for one probe: certain ⊆ true downtime, of which nothing was UP.
 
-    Runs that live through a change may go either way here, so an outage can hide from two runs at most
-    `interval + lateness + 2 × timeout` apart: the law asks that sight is no shorter than that.
+    A run that lives through a change has failed. For a recovery not to hide between the insides of two
+    failed runs, the law asks for 2 timeouts and persistence to be no longer than sight.
     """
     holds(world, probed(world))
 

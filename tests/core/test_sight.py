@@ -1,0 +1,217 @@
+"""What one probe is told to have been, sample by sample (S2 to S5, T4)."""
+
+from itertools import pairwise
+
+import pytest
+
+from collector.core.record import Outcome, Reason, Start
+from collector.core.sight import State, Stretch, Track
+from collector.errors import UncountableJournal
+from tests.strategies import BLIND, FAILED, OK, Journal, S, instant, probe, service, watched
+
+
+def track(journal: Journal) -> Track:
+    followed = Track(journal.origin)
+    for line in journal.lines:
+        followed.feed(line)
+    return followed
+
+
+def told(journal: Journal, throttle: str = "not-unavailable") -> list[tuple[float, float, str]]:
+    """Start, end in seconds after T0, and state, of each stretch."""
+    stretches = track(journal).testimony().harvest.stretches
+    return [
+        ((s.start - instant(0)) / S, (s.end - instant(0)) / S, str(s.state))
+        for s in stretches
+        if s.throttle in ("", throttle)
+    ]
+
+
+def test_ok_after_ok_is_up_from_the_first_sending_to_the_last_answer() -> None:
+    assert told(watched("ooo")) == [(0, 20.01, "up")]
+
+
+def test_an_outage_is_certain_from_its_first_answer_to_its_last_question_and_possible_beyond() -> None:
+    """S4: certain from the end of the first failed sample, possible from the sending of the last ok."""
+    assert told(watched("oxxxo", every=1, burst=1)) == [
+        (0, 0.01, "answered"),
+        (0.01, 1.01, "edge"),
+        (1.01, 3.0, "down"),
+        (3.0, 4.0, "edge"),
+        (4.0, 4.01, "answered"),
+    ]
+
+
+def test_one_lone_failure_proves_no_downtime() -> None:
+    assert "down" not in {state for *_, state in told(watched("oooxooo"))}
+
+
+def test_two_failures_further_apart_than_persistence_do_not_prove_what_lies_between() -> None:
+    near, far = watched("xx", every=1.5), watched("xx", every=1.6)
+
+    assert (0.01, 1.5, "down") in told(near)
+    assert told(far) == [(0, 1.61, "edge")]
+
+
+@pytest.mark.parametrize(("apart", "is_seen"), [(15.01, True), (15.010001, False)])
+def test_a_sample_sees_no_further_than_its_sight(apart: float, is_seen: bool) -> None:
+    """S2: from the end of one to the sending of the next, 1.5 × the interval and not a microsecond more."""
+    found = told(watched("o").sample(apart))
+
+    assert found == ([(0, apart + 0.01, "up")] if is_seen else [(0, 0.01, "up"), (apart, apart + 0.01, "up")])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda j: j.sample(5, BLIND),
+        lambda j: j.sample(5, Outcome.THROTTLED),
+        lambda j: j.gap(5),
+        lambda j: j.gap(5, "q", "p"),
+        lambda j: j.start(5),
+        lambda j: j.stop(5),
+        lambda j: j.clock(5, step=0.06),
+        lambda j: j.plan([service("s")], [probe(every=11)], 5),
+    ],
+    ids=["blind", "throttled", "gap", "named gap", "start", "stop", "step", "other plan"],
+)
+def test_nothing_is_seen_across(between: object) -> None:
+    """S2, T4: each of these lines leaves the time between two samples UNKNOWN."""
+    journal = watched("o")
+    between(journal)  # type: ignore[operator]
+
+    assert told(journal.sample(10)) == [(0, 0.01, "up"), (10, 10.01, "up")]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda j: j.gap(5, "q"),
+        lambda j: j.clock(5),
+        lambda j: j.plan([service("t")], [probe(), probe("q")], 5),
+        lambda j: j.declare("d", "note", 5),
+        lambda j: j,
+    ],
+    ids=["gap of another", "clock", "plan with the same probe", "declaration", "nothing"],
+)
+def test_it_is_seen_across(between: object) -> None:
+    journal = watched("o")
+    between(journal)  # type: ignore[operator]
+
+    assert told(journal.sample(10)) == [(0, 10.01, "up")]
+
+
+def test_a_sample_asked_under_an_old_plan_sees_nothing_of_the_new() -> None:
+    journal = watched("o").plan([service("s")], [probe(every=11)], 10.005)
+    journal.sample(10)  # due before the plan, answered after it
+
+    assert told(journal.sample(21)) == [(0, 0.01, "up"), (10, 10.01, "up"), (21, 21.01, "up")]
+
+
+def test_time_told_twice_by_a_clock_that_is_slewed_back_stays_as_first_told() -> None:
+    journal = watched("o").sample(10, took=1).sample(10.5, FAILED, took=1).sample(12)
+
+    found = told(journal)
+
+    assert found == [(0, 10, "up"), (10, 11, "answered"), (11, 12, "edge"), (12, 12.01, "answered")]
+    assert all(before[1] <= after[0] for before, after in pairwise(found))
+
+
+def test_after_a_step_back_the_probe_is_seen_again_at_once() -> None:
+    """A clock that was a year ahead for a moment does not blind a probe for a year."""
+    journal = watched("oo").clock(15, step=-31_536_000)
+
+    assert (-31_536_000, -31_535_989.99, "up") in told(journal.sample(-31_536_000).sample(-31_535_990))
+
+
+def test_platform_throttling_is_unknown_or_a_failure_by_its_reading() -> None:
+    journal = watched("o", every=1)
+    for k in (1, 2, 3):
+        journal.sample(k, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+    journal.sample(4).sample(5)
+
+    assert told(journal) == [(0, 0.01, "up"), (4, 5.01, "up")]
+    assert told(journal, "unavailable") == [
+        (0, 0.01, "answered"),
+        (0.01, 1.01, "edge"),
+        (1.01, 3, "down"),
+        (3, 4, "edge"),
+        (4, 4.01, "answered"),
+        (4.01, 5.01, "up"),
+    ]
+
+
+def test_throttling_by_our_own_rate_is_never_a_failure() -> None:
+    journal = watched("o").sample(5, Outcome.THROTTLED, reason=Reason.RATE_ACCOUNT).sample(10)
+
+    assert told(journal, "unavailable") == [(0, 0.01, "up"), (10, 10.01, "up")]
+
+
+def test_readings_see_the_same_again_after_the_next_blindness() -> None:
+    journal = watched("o").sample(5, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM).sample(10, BLIND)
+
+    last = track(journal.sample(20).sample(30)).testimony().harvest.stretches[-1]
+
+    assert last == Stretch("p", instant(20), instant(30.01), State.UP, "")
+
+
+@pytest.mark.parametrize(("seq", "message"), [(3, "v-1:3: expected a seq above 3"), (1, "v-1:1: ")])
+def test_a_seq_that_comes_again_is_refused_by_name(seq: int, message: str) -> None:
+    followed = track(watched("o"))
+    again = watched("o").lines[seq]
+
+    with pytest.raises(UncountableJournal, match=message):
+        followed.feed(again)
+
+
+def test_missing_lines_are_unknown_and_named() -> None:
+    journal = watched("oooo")
+    del journal.lines[4]
+
+    harvest = track(journal).testimony().harvest
+
+    assert told(journal) == [(0, 0.01, "up"), (20, 30.01, "up")]
+    assert [(hole.first_seq, hole.last_seq) for hole in harvest.holes] == [(4, 4)]
+
+
+def test_a_sample_of_a_probe_that_no_plan_names_is_refused() -> None:
+    with pytest.raises(UncountableJournal, match='v-1:4: sample of probe "q"'):
+        track(watched("o").sample(10, OK, "q"))
+
+
+def test_a_journal_that_begins_in_the_middle_is_counted_from_its_first_plan() -> None:
+    journal = watched("ooo").plan([service()], [probe()], 25).sample(30)
+    journal.lines = journal.lines[4:]
+
+    assert told(journal) == [(30, 30.01, "up")]
+
+
+def test_a_newer_format_is_refused() -> None:
+    journal = Journal().add(
+        Start, 0, format=2, origin="v-1", vantage="v",
+        version="", python="", boot="", cut=0,
+    )  # fmt: skip
+
+    with pytest.raises(UncountableJournal, match="got 2: upgrade constat"):
+        track(journal)
+
+
+def test_an_origin_has_one_vantage_point() -> None:
+    journal = watched("o")
+    journal.vantage = "w"
+
+    with pytest.raises(UncountableJournal, match='vantage is now "w" and was "v"'):
+        track(journal.start(20))
+
+
+def test_the_clock_is_untrusted_from_a_bad_line_to_a_good_one() -> None:
+    journal = watched("o").clock(60, synced=0).clock(120, error=None).clock(180, error=S + 1)
+    journal.clock(240, error=S).clock(300, error=None)
+
+    assert [(a - instant(0), b - instant(0)) for a, b in track(journal).testimony().harvest.untrusted] == [
+        (60 * S, 240 * S)
+    ]
+
+
+def test_without_a_word_about_the_clock_it_is_untrusted() -> None:
+    assert track(watched("oo", clocked=False)).testimony().harvest.untrusted == [(instant(0), instant(10.01))]
