@@ -35,9 +35,9 @@ credentials = "storage"
 """
 
 
-def table(name: str, **values: object) -> str:
+def table(header: str, **values: object) -> str:
     """One TOML table of an array, like [[probe]]."""
-    return f"\n[[{name}]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+    return f"\n[[{header}]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
 
 
 def _toml(value: object) -> str:
@@ -133,7 +133,8 @@ class Collector:
         found: list[Line] = []
         for origin in reader.origins(self.state):
             for item in reader.read(origin):
-                found.append(item.line)
+                assert isinstance(item, reader.Batch), str(item)
+                found += item.lines
         return found
 
     def account(self, *options: str) -> dict[str, Any]:
