@@ -1,0 +1,319 @@
+"""Deductions and their standing (D1 to D3), and declarations that correct each other."""
+
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector.core.contract import DeductionRule
+from collector.core.deduction import Deduction
+from collector.errors import UncountableJournal
+from tests.strategies import (
+    T0,
+    Journal,
+    S,
+    account,
+    attainment,
+    calendar,
+    contract,
+    seconds,
+    watched,
+)
+
+DOWN = 490 * S - 10_000
+"""Of `journal()`: certain from 10.01 to 500."""
+
+
+def journal() -> Journal:
+    return watched("o" + "x" * 50 + "o", burst=10)
+
+
+def force(id: str = "f", *spans: tuple[float, float], **more: Any) -> dict[str, Any]:
+    """A force majeure that is accepted for everything."""
+    usual = {"id": id, "kind": "force-majeure", "standing": "accepted", "scope": ("*",)}
+    return {**usual, "spans": spans or ((100, 200),), **more}
+
+
+def deducted(made: Journal, **readings: str) -> dict[str, int]:
+    found = attainment(made, until=600, as_of=600, readings=readings)
+    return {line.kind: line.amount for line in found.ledger if line.kind != "unreserved"}
+
+
+def maintained(**fields: Any) -> Journal:
+    usual = {"spans": ((100, 200),), "scope": ("s",), "standing": "accepted", "sent": -30 * 86_400}
+    return journal().declare("m", "planned-maintenance", **{**usual, **fields})
+
+
+def test_maintenance_announced_in_time_takes_exactly_its_overlap() -> None:
+    assert deducted(maintained(spans=((0, 200),)), overrun="as-announced") == {
+        "planned-maintenance": 190 * S - 10_000
+    }
+
+
+@pytest.mark.parametrize(
+    ("starts", "sent", "taken"),
+    [
+        ("2026-10-12T08:00", "2026-10-09T23:59", True),
+        ("2026-10-12T08:00", "2026-10-10T00:00", False),
+        ("2026-10-14T08:00", "2026-10-11T12:00", True),
+        ("2026-10-14T00:00", "2026-10-12T00:00", False),
+    ],
+)
+def test_two_clear_days_of_notice_to_the_day(starts: str, sent: str, taken: bool) -> None:
+    """facts/slo.md 4.2: maintenance on Monday the 12th needs notice by Friday the 9th, by Paris dates."""
+    start, notice = (_paris(text) for text in (starts, sent))
+    made = journal().declare(
+        "m",
+        "planned-maintenance",
+        standing="accepted",
+        scope=("*",),
+        sent=notice,
+        spans=((start, start + 10),),
+    )
+
+    (found,) = account(made, until=600).deductions
+
+    assert found.takes is taken
+    assert found.standing == ("accepted" if taken else "refused")
+    assert taken or "2 clear days needed it by 2026-10-" in found.why
+
+
+def _paris(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    day_us = (moment.hour * 60 + moment.minute) * 60 * S
+    return (calendar().instant_of(moment.date(), day_us) - T0) / S
+
+
+def test_maintenance_announced_too_late_is_kept_as_refused_and_takes_nothing() -> None:
+    made = maintained(sent=-86_400)
+
+    (found,) = account(made, until=600).deductions
+
+    assert (found.id, found.standing) == ("m", "refused")
+    assert found.why == "announced on 2026-09-20 for 2026-09-21; 2 clear days needed it by 2026-09-18"
+    assert deducted(made) == {}
+
+
+def test_maintenance_without_a_notice_is_refused() -> None:
+    (found,) = account(maintained(sent=None), until=600).deductions
+
+    assert (found.standing, found.why) == ("refused", "no notice is on record")
+
+
+def test_one_declaration_may_stand_for_one_of_its_spans_only() -> None:
+    made = maintained(spans=((100, 200), (5 * 86_400, 5 * 86_400 + 60)), sent=-86_400)
+
+    found = account(made, until=600).deductions
+
+    assert [(d.standing, seconds(d.spans)) for d in found] == [
+        ("accepted", [(432_000, 432_060)]),
+        ("refused", [(100, 200)]),
+    ]
+
+
+def test_a_mail_counts_when_it_was_sent_or_when_it_arrived() -> None:
+    """Reading `notice-time`: sent in time, arrived too late."""
+    made = maintained(sent=-30 * 86_400, received=-60, spans=((100, 200),))
+
+    assert deducted(made, overrun="as-announced") == {"planned-maintenance": 100 * S}
+    assert deducted(made, **{"notice-time": "theirs-received-ours-sent"}) == {}
+
+
+def test_a_mail_that_arrived_before_it_was_sent_counts_as_the_reading_says() -> None:
+    """Two clocks that disagree are no contradiction: each reading takes the time that it names."""
+    made = maintained(sent=-60, received=-30 * 86_400)
+
+    assert deducted(made) == {}
+    assert deducted(made, overrun="as-announced", **{"notice-time": "theirs-received-ours-sent"}) == {
+        "planned-maintenance": 100 * S
+    }
+
+
+def test_two_full_working_days_are_more_than_two_full_days() -> None:
+    """Reading `clear-days`: notice on Friday for Monday leaves a weekend, which is no working day."""
+    friday = (calendar().instant_of(calendar().date_of(T0), 0) - T0) / S - 3 * 86_400
+    made = maintained(sent=friday)
+
+    assert deducted(made, overrun="as-announced") == {"planned-maintenance": 100 * S}
+    assert deducted(made, **{"clear-days": "extended"}) == {}
+
+
+def test_maintenance_that_overruns_goes_on_until_it_ends_or_not() -> None:
+    """Reading `overrun`: announced for 100 to 200, down until 500."""
+    assert deducted(maintained()) == {"planned-maintenance": 400 * S}
+    assert deducted(maintained(), overrun="as-announced") == {"planned-maintenance": 100 * S}
+
+
+def test_maintenance_that_ended_before_an_outage_does_not_excuse_it() -> None:
+    assert deducted(maintained(spans=((-100, 0),))) == {}
+
+
+@pytest.mark.parametrize(
+    ("standing", "taken"),
+    [("accepted", True), ("disputed", True), ("refused", False), ("proposed", False), (None, False)],
+)
+def test_only_what_is_accepted_or_disputed_takes_time_off(standing: str | None, taken: bool) -> None:
+    made = journal().declare(**force(standing=standing, why="said so"))
+
+    assert deducted(made) == ({"force-majeure": 100 * S} if taken else {})
+
+
+@pytest.mark.parametrize(
+    ("scope", "taken"), [(("s",), True), (("r",), True), (("*",), True), (("t", "r2"), False)]
+)
+def test_a_scope_names_services_a_region_or_everything(scope: tuple[str, ...], taken: bool) -> None:
+    made = journal().declare(**force("f", scope=scope))
+
+    assert bool(deducted(made)) is taken
+
+
+def test_an_unknown_scope_is_kept_and_flagged() -> None:
+    made = journal().declare(**force("f", scope=("nil",)))
+
+    found = account(made, until=600)
+
+    assert [d.id for d in found.deductions] == ["f"]
+    assert found.flags == ('unknown-scope: f: no plan has "nil"',)
+
+
+def test_overlapping_deductions_are_told_apart_in_the_order_of_the_ledger() -> None:
+    """D1: whoever declared first, suspension comes before force majeure; nothing is taken twice."""
+    made = journal().declare(
+        "f", "force-majeure", standing="accepted", scope=("*",), spans=((100, 300), (250, 310))
+    )
+    made.declare("u", "suspension", standing="accepted", scope=("*",), spans=((200, 400),))
+
+    assert deducted(made) == {"suspension": 200 * S, "force-majeure": 100 * S}
+
+
+def test_a_reversed_span_is_kept_as_refused() -> None:
+    made = journal().declare(**force("f", (200, 100)))
+
+    (found,) = account(made, until=600).deductions
+
+    assert (found.standing, found.why) == ("refused", "the span ends before it starts")
+    assert deducted(made) == {}
+
+
+def test_a_contract_that_knows_no_such_deduction_refuses_it() -> None:
+    by = msgspec.structs.replace(contract(), deductions=())
+    made = journal().declare(**force("f", (100, 200)))
+
+    (found,) = account(made, until=600, by=by).deductions
+
+    assert (found.standing, found.why) == ("refused", "the contract takes nothing off for force-majeure")
+
+
+def test_how_many_clear_days_is_the_contracts_word() -> None:
+    rules = (DeductionRule(clause="11", kind="planned-maintenance", rule="announced", notice_clear_days=40),)
+    by = msgspec.structs.replace(contract(), deductions=rules)
+
+    (found,) = account(maintained(), until=600, by=by).deductions
+
+    assert "40 clear days needed it by" in found.why
+
+
+def test_a_correction_takes_the_place_of_what_it_supersedes() -> None:
+    made = journal().declare(**force("a", (100, 200)))
+    made.declare(
+        "b", "force-majeure", 50, supersedes="a", standing="accepted", scope=("*",), spans=((100, 110),)
+    )
+
+    assert deducted(made) == {"force-majeure": 10 * S}
+
+
+def test_a_correction_counts_from_when_it_was_known() -> None:
+    made = journal().declare(**force("a", (100, 200)))
+    made.declare(
+        "b", "force-majeure", 700, supersedes="a", standing="refused", scope=("*",), spans=((100, 200),)
+    )
+
+    assert _at(made, 650)[0].id == "a"
+    assert _at(made, 750)[0].id == "b"
+
+
+def _at(made: Journal, as_of: float) -> tuple[Deduction, ...]:
+    return account(made, until=600, as_of=as_of).deductions
+
+
+def test_two_corrections_of_one_declaration_both_stand() -> None:
+    """Neither knows of the other, and the order of arrival decides nothing."""
+    made = journal().declare(**force("a", (100, 200)))
+    for id, start in (("b", 100), ("c", 150)):
+        made.declare(
+            id,
+            "force-majeure",
+            supersedes="a",
+            standing="accepted",
+            scope=("*",),
+            spans=((start, start + 20),),
+        )
+
+    assert deducted(made) == {"force-majeure": 40 * S}
+
+
+def test_what_supersedes_something_unknown_stands() -> None:
+    made = journal().declare(**force("b", (100, 110), supersedes="a"))
+
+    assert deducted(made) == {"force-majeure": 10 * S}
+
+
+def test_a_loop_of_corrections_is_refused_by_name() -> None:
+    made = journal().declare("a", "note", supersedes="b").declare("b", "note", supersedes="c")
+    made.declare("c", "note", supersedes="b")
+
+    with pytest.raises(UncountableJournal, match='in a loop: "b", "c", "b"'):
+        account(made, until=600)
+
+
+def test_the_same_declaration_taken_in_twice_is_one() -> None:
+    made = journal()
+    for at in (0, 5):
+        made.declare(**force("a", at=at))
+
+    assert deducted(made) == {"force-majeure": 100 * S}
+
+
+def test_one_id_that_says_two_things_is_refused_by_name() -> None:
+    made = journal().declare("a", "note", text="this").declare("a", "note", text="that")
+    first = len(made.lines) - 2
+
+    with pytest.raises(
+        UncountableJournal, match=f'v-1:{first} and v-1:{first + 1}: declaration "a" says two'
+    ):
+        account(made, until=600)
+
+
+def test_time_that_leaves_the_period_leaves_its_states_too() -> None:
+    """Reading `excluded-time`, D3: 600 s with 100 s of force majeure in the middle of an outage."""
+    made = journal().declare(**force("f", (100, 200)))
+
+    stays, leaves = (
+        attainment(made, until=600, readings={"excluded-time": choice})
+        for choice in ("period-stays", "leaves-period")
+    )
+
+    assert (stays.agreed, stays.down, stays.net.amount) == (600 * S, DOWN, DOWN - 100 * S)
+    assert (leaves.agreed, leaves.down, leaves.net.amount) == (500 * S, DOWN - 100 * S, DOWN - 100 * S)
+    assert [(line.kind, line.amount) for line in leaves.excluded] == [("force-majeure", 100 * S)]
+    assert stays.net.best == Fraction(600 * S - DOWN + 100 * S, 600 * S)
+    assert leaves.net.best == Fraction(600 * S - DOWN, 500 * S)
+
+
+def test_a_period_that_is_excluded_whole_has_no_figure_and_stays_open() -> None:
+    made = journal().declare(**force("f", (-100, 700)))
+
+    found = attainment(made, until=600, readings={"excluded-time": "leaves-period"})
+
+    assert (found.agreed, found.net.best, found.coverage, found.finding) == (0, None, None, "OPEN")
+
+
+def test_an_exclusion_over_unknown_time_changes_nothing() -> None:
+    """Icinga removes unknown time from the total twice here and reports 75 % for 60 %."""
+    plain = watched("?" * 50 + "x" * 20 + "o" * 30, burst=10)
+    more = watched("?" * 50 + "x" * 20 + "o" * 30, burst=10)
+    more.declare(**force("f", (200, 300)))
+
+    assert attainment(plain, until=1000) == attainment(more, until=1000)

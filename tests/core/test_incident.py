@@ -1,0 +1,185 @@
+"""Network incidents and their grace (G1, G2)."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from collector.core.contract import Grace
+from collector.core.incident import Incident, Spared, Told, graced, incidents
+from collector.core.outage import runs
+from collector.core.timeline import NOTHING, SECOND, duration
+from collector.core.verdict import States
+from tests.strategies import (
+    FAILED,
+    OK,
+    Journal,
+    account,
+    at,
+    attainment,
+    contract,
+    probe,
+    seconds,
+    service,
+    watched,
+)
+
+SAFE = contract().all_safe()
+ARGUABLE = contract().all_arguable()
+JOINED = {"grace-unit": "joined"}
+
+
+def grace() -> Grace:
+    found = contract().grace
+    assert found is not None
+    return found
+
+
+def taken(parts: list[tuple[float, float]], down: list[tuple[float, float]], kind: str) -> int:
+    """What is left of `down`, in seconds, when one incident spans all of `parts`."""
+    whole = at(*parts)
+    incident = Incident(id="i", region="r", certain=whole, possible=whole, outages=())
+    found = graced(at(*down), NOTHING, [Spared(incident, whole)], grace(), {**SAFE, "grace-kind": kind})
+    return (duration(at(*down)) - duration(found.down)) // SECOND
+
+
+def told(down: list[tuple[float, float]], *answered: tuple[float, float]) -> list[Told]:
+    edges = [(a - 1, a) for a, _ in down] + [(b, b + 1) for _, b in down]
+    ups = [(b + 1, b + 2) for _, b in down]
+    found = runs("s", States(down=at(*down), edge=at(*edges), up=at(*ups)))
+    return [Told(outage, at(*answered)) for outage in found.outages]
+
+
+@pytest.mark.parametrize(("kind", "left"), [("wall", 190), ("accumulated", 180)])
+def test_three_targets_failing_one_after_the_other_are_one_incident(kind: str, left: int) -> None:
+    """The rolling failure of facts/slo.md 3.4: 0-100, 110-210, 220-320."""
+    assert taken([(0, 100), (110, 210), (220, 320)], [(0, 100), (110, 210), (220, 320)], kind) == left
+
+
+@pytest.mark.parametrize(("kind", "left"), [("wall", 180), ("accumulated", 90)])
+def test_flapping_within_one_incident(kind: str, left: int) -> None:
+    """Its second example: 0-30 and 330-510."""
+    assert taken([(0, 30), (330, 510)], [(0, 30), (330, 510)], kind) == left
+
+
+def test_grace_for_each_flap_leaves_a_minute() -> None:
+    """The same flaps as incidents of their own."""
+    found = incidents(told([(0, 30), (330, 510)]), "r", grace(), SAFE)
+    given = [Spared(incident, incident.possible) for incident in found]
+
+    left = duration(at((0, 30), (330, 510))) - duration(
+        graced(at((0, 30), (330, 510)), NOTHING, given, grace(), SAFE).down
+    )
+
+    assert len(found) == 2
+    assert left == 60 * SECOND
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(120, 1), (121, 2)])
+def test_outages_join_when_at_most_two_minutes_lie_between(apart: int, expected: int) -> None:
+    second = 101 + apart + 1  # the first is possible until 101, the second from one second before it
+    found = incidents(told([(0, 100), (second, second + 50)]), "r", grace(), {**SAFE, **JOINED})
+
+    assert len(found) == expected
+    assert len(incidents(told([(0, 100), (second, second + 50)]), "r", grace(), SAFE)) == 2
+
+
+def test_an_answer_within_an_outage_splits_it_under_the_safe_reading_only() -> None:
+    """A run of fail, ok, fail is one outage without UP, and two incidents."""
+    journal = watched("oxxxoxxxoo", "internet.access", every=60, burst=60)
+
+    safe, joined = account(journal, until=900), account(journal, until=900, readings=JOINED)
+
+    assert len(safe.outages) == 1
+    assert [seconds(i.certain) for i in safe.incidents] == [[(60.01, 180)], [(300.01, 420)]]
+    assert len(joined.incidents) == 1
+    assert safe.attainments[0].net.amount == 0
+    assert joined.attainments[0].net.amount == 239_980_000 - 120 * SECOND
+
+
+def one_after_the_other(overlap: float) -> Journal:
+    """Two probes of one service, each down for half of five minutes, seen once a second."""
+    probes = [probe("p", every=1, burst=1), probe("q", every=1, burst=1)]
+    journal = Journal().start().clock().plan([service("s", "internet.access", down_when="any")], probes)
+    for k in range(400):
+        for name, first, last in (("p", 20, 170 + overlap), ("q", 170 - overlap, 320)):
+            journal.sample(k, FAILED if first <= k <= last else OK, name, took=0.001)
+    return journal.in_order()
+
+
+@pytest.mark.parametrize("readings", [{}, JOINED, ARGUABLE])
+def test_two_probes_failing_one_after_the_other_leave_three_minutes_not_one(
+    readings: Mapping[str, str],
+) -> None:
+    found = account(one_after_the_other(overlap=2), until=400, readings=readings)
+
+    assert [seconds(outage.certain) for outage in found.outages] == [[(20.001, 320)]]
+    assert found.attainments[0].net.amount == 299_999_000 - 120 * SECOND
+
+
+def test_grace_takes_edge_only_where_certain_downtime_is_shorter() -> None:
+    """A2: what may have been downtime would have had grace too."""
+    short = attainment(watched("oxxxxxxxo", "internet.access", burst=10), until=100)
+    long = attainment(watched("o" + "x" * 20 + "o", "internet.access", burst=10), until=300)
+
+    assert (short.net.amount, short.edge) == (0, 20_020_000)
+    assert short.net.worst is not None
+    assert short.agreed - short.unknown == short.net.worst * short.agreed  # all EDGE is taken too
+    assert long.net.amount == 189_990_000 - 120 * SECOND
+    assert long.net.worst is not None
+    assert long.net.worst * long.agreed == long.agreed - long.net.amount - long.edge - long.unknown
+
+
+def two_services(second: str, **more: object) -> Journal:
+    """Internet access down from 60.01 to 360, and another service with it, from 120.01 to 540."""
+    services = [service("s", "internet.access"), service("t", second, **more)]
+    probes = [probe("p", "s", every=60, burst=60), probe("q", "t", every=60, burst=60)]
+    journal = Journal().start().clock().plan(services, probes)
+    return journal.seen("oxxxxxxooooo", 0, 60, "p").seen("ooxxxxxxxxoo", 0.001, 60, "q").in_order()
+
+
+@pytest.mark.parametrize(
+    ("commitment", "via", "scope", "spared"),
+    [
+        ("object-storage.publish-api", "internet", "headed", 120),
+        ("object-storage.publish-api", "internal", "headed", 0),
+        ("object-storage.publish-api", "internet", "access-only", 0),
+        ("internet.firewall", "internet", "headed", 120),
+        ("internet.firewall", "internal", "headed", 120),
+        ("internet.firewall", "internet", "access-only", 0),
+    ],
+)
+def test_who_has_grace_while_internet_access_is_down(
+    commitment: str, via: str, scope: str, spared: int
+) -> None:
+    found = account(two_services(commitment, via=via), until=800, readings={"grace-scope": scope})
+
+    other = found.attainments[-1]
+
+    assert other.service == "t"
+    assert sum(line.amount for line in other.ledger if line.kind == "grace") == spared * SECOND
+
+
+@pytest.mark.parametrize(
+    ("commitment", "spared"), [("object-storage.publish-api", 0), ("internet.firewall", 120)]
+)
+def test_who_has_grace_without_an_incident(commitment: str, spared: int) -> None:
+    """Safe: SLA5's sentence heads all of its commitments, always."""
+    found = attainment(watched("o" + "x" * 30 + "o", commitment, burst=10), until=400)
+
+    assert sum(line.amount for line in found.ledger if line.kind == "grace") == spared * SECOND
+
+
+def test_incidents_stay_in_their_region() -> None:
+    found = account(two_services("object-storage.publish-api", region="elsewhere"), until=800)
+
+    assert [line.kind for line in found.attainments[-1].ledger] == ["unreserved"]
+
+
+def test_each_window_has_its_own_two_minutes() -> None:
+    """G2: an incident over the edge of a window has grace on both sides of it."""
+    journal = watched("o" + "x" * 60 + "o", "internet.access", burst=10)
+
+    before, after = (attainment(journal, until=700, over=part) for part in ((0, 300), (300, 700)))
+
+    assert before.net.amount == before.down - 120 * SECOND
+    assert after.net.amount == after.down - 120 * SECOND
