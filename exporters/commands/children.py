@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
+from typing import IO
 
 from collector.errors import ConstatError
 
@@ -42,10 +43,8 @@ class Children:
     ) -> None:
         await self.stop()
 
-    async def start(
-        self, name: str, arguments: Sequence[str], environ: Mapping[str, str] = os.environ
-    ) -> None:
-        """Start `python` with `arguments`, called `name` in messages."""
+    async def start(self, name: str, arguments: Sequence[str], *, stderr: IO[bytes] | None = None) -> None:
+        """Start `python` with `arguments`, called `name` in messages; `stderr` takes its log."""
         ours = os.getpid()
 
         def before_exec() -> None:
@@ -54,7 +53,7 @@ class Children:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         self._running[name] = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, env=dict(environ), process_group=0, preexec_fn=before_exec
+            sys.executable, *arguments, stderr=stderr, process_group=0, preexec_fn=before_exec
         )
 
     async def wait(self, timeout_s: float | None = None) -> str | None:

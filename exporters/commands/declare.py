@@ -1,12 +1,25 @@
 """`constat declare`: what a person states, checked, handed to the collector, and waited for."""
 
+import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import click
+import msgspec
 
-from collector.core.record import Standing
+from collector.core.record import Declaration, DeclarationKind, Standing
+from collector.errors import DeclarationError
+from collector.journal import documents, inbox
+from collector.journal.declarations import checked
+from exporters.commands import options
 from exporters.commands.options import INSTANT
+from exporters.commands.world import configured
+
+PATIENCE_S = 5.0
+"""How long to wait for a collector to take it."""
+
+STEP_S = 0.1
 
 _SPAN: Final = {"type": INSTANT, "nargs": 2, "multiple": True, "metavar": "START END"}
 _NAMES: Final = {"multiple": True, "metavar": "NAME"}
@@ -55,3 +68,57 @@ def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
     for option, (field, form, text) in reversed(list(FIELDS.items())):
         command = click.option(option, field, help=text, **form)(command)
     return command
+
+
+@click.command(context_settings={"show_default": False})
+@click.argument("kind", type=click.Choice(get_args(DeclarationKind)))
+@options.config
+@click.option(
+    "--by", required=True, envvar="CONSTAT_BY", show_envvar=True, help="The initials of who declares."
+)
+@click.option(
+    "--id", "id_", metavar="ID", help="Of one's own making, so that saying it twice is saying it once."
+)
+@click.option(
+    "--document",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The mail or file behind it: kept, and referred to by its hash.",
+)
+@_with_fields
+@options.as_json
+def declare(
+    kind: str, config: Path, by: str, id_: str | None, document: Path | None, as_json: bool, **fields: Any
+) -> int:
+    """State what the journal cannot see: maintenance, tickets, invoices, notices, and their corrections."""
+    state = configured(config).state
+    stated = {"kind": kind, "by": by, **({"id": id_} if id_ else {}), **_filled(fields)}
+    checked({"id": "0", **stated})
+    if document is not None:
+        stated["document"] = documents.keep(state, document.read_bytes())
+    declared = inbox.submit(state, stated)
+    fate = _awaited(state, declared)
+    if as_json:
+        click.echo(msgspec.json.encode({"id": declared, "fate": fate}))
+    elif fate == "taken":
+        click.echo(f"{declared}: in the journal")
+    elif fate == "queued":
+        click.echo(f"{declared}: queued; it is taken in once a collector runs on {state}")
+    if fate not in ("taken", "queued"):
+        raise DeclarationError(f"{declared}: rejected: {fate}")
+    return 0
+
+
+def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, under the names that the journal has for them."""
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(Declaration)}
+    return {names[name]: value for name, value in fields.items() if value not in (None, ())}
+
+
+def _awaited(state: Path, declared: str) -> str:
+    """What became of it, waiting up to 5 s for the collector to take it."""
+    for _ in range(round(PATIENCE_S / STEP_S)):
+        fate = inbox.fate(state, declared)
+        if fate != "queued":
+            return fate
+        threading.Event().wait(STEP_S)
+    return inbox.fate(state, declared)

@@ -178,7 +178,7 @@ def outages(
     return FINDING if found.damage else 0
 
 
-# --------------------------------------------------------------------------------------------- what they share
+# ------------------------------------------------------------------------------------------- what they share
 
 
 def _asked(start: Instant | None, end: Instant | None, window: str) -> Sequence[Asked]:

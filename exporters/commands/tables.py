@@ -68,6 +68,16 @@ def services(now: Observed, where: tzinfo) -> Table:
     return table
 
 
+def present(now: Observed, where: tzinfo) -> Table:
+    """Every service with its state and how long it has been down for sure."""
+    table = _table(("service", "state", "since", "down for sure", "outages"))
+    for service in now.services:
+        since = "" if service.since is None else show.instant(service.since, where)
+        down = show.duration(service.seconds["down"])
+        table.add_row(service.service, _word(service.state), since, down, str(service.outages))
+    return table
+
+
 def attainments(account: Account, where: tzinfo) -> Table:
     """Every attainment of an account."""
     table = _table(

@@ -1,0 +1,75 @@
+"""`constat once | check`: ask every question once without a trace, and find all that is wrong beforehand."""
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from collector import contracts, daemon, settings
+from collector.core.record import Outcome, Sample
+from collector.errors import ConfigurationError
+from exporters.commands import options, tables
+from exporters.documents import show
+
+_STYLE = {
+    Outcome.OK: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.THROTTLED: "yellow",
+    Outcome.BLIND: "yellow",
+}
+
+
+@click.command()
+@click.argument("probes", nargs=-1)
+@options.config
+@options.as_json
+def once(probes: tuple[str, ...], config: Path, as_json: bool) -> int:
+    """Run PROBES (all, if none is named) once; nothing is journaled. Exit 1 if one failed."""
+    found = daemon.once(settings.load(config, os.environ, contracts.load), probes)
+    if as_json:
+        click.echo(msgspec.json.encode([msgspec.to_builtins(sample) for sample in found]))
+    else:
+        tables.console().print(_table(found))
+    return 1 if any(sample.outcome is Outcome.FAILED for sample in found) else 0
+
+
+def _table(found: list[Sample]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("probe", "outcome", "reason", "latency", "phases", "facts"):
+        table.add_column(column, overflow="fold")
+    for sample in found:
+        table.add_row(
+            sample.probe,
+            Text(sample.outcome, _STYLE[sample.outcome]),
+            str(sample.reason),
+            "" if sample.value is None else show.duration(sample.value),
+            ", ".join(f"{name} {show.duration(length)}" for name, length in sample.phases.items()),
+            ", ".join(f"{name}={fact}" for name, fact in sample.facts.items()),
+        )
+    return table
+
+
+@click.command()
+@options.config
+def check(config: Path) -> int:
+    """Read the settings, the contract and the credentials; tell all that is wrong with them. Exit 2 if so."""
+    found = settings.load(config, os.environ, contracts.load)
+    contract, digest = contracts.load(found.contract_path)
+    problems = found.problems(contract)
+    for probe in found.probes:
+        try:
+            found.credentials_of(probe)
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    for note in found.notes(contract):
+        click.echo(f"mind: {note}")
+    click.echo(
+        f"{config}: {len(found.services)} services, {len(found.probes)} probes, contract {contract.id}"
+        f" (SHA-256 {digest[:16]}…): nothing is wrong"
+    )
+    return 0
