@@ -15,8 +15,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "ticket": ("number", "severity", "opened", "scope"),
     "invoice": ("account", "month", "amount_cents", "issued"),
     "arrears": ("account", "spans"),
-    "deployment": ("account", "zones", "resources", "from"),
-    "notice": ("number", "services", "certain", "possible", "ongoing", "state"),
+    "deployment": ("account", "zones", "from"),
+    "notice": ("number", "services", "possible", "state"),
     "statement": ("document", "root", "size"),
     "claim": ("number", "statement", "amount_cents", "state"),
     "credit": ("account", "claim", "amount_cents", "month", "expires"),
@@ -26,8 +26,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 
 MAY: Mapping[str, tuple[str, ...]] = {
     "ticket": ("complete", "first_answer", "waiting", "solved"),
-    "deployment": ("to",),
-    "notice": ("message_id",),
+    "deployment": ("resources", "to"),
+    "notice": ("certain", "ongoing", "message_id"),
 }
 """Kind → the keys of its own that it may have."""
 

@@ -50,12 +50,15 @@ def origins(directory: Path) -> list[OriginDir]:
         return [_origin(directory, directory.parent.parent / "checkpoints")]
     if (directory / "journal").is_dir():
         directory = directory / "journal"
-    found = [path for path in sorted(directory.iterdir()) if path.is_dir() and _has_lines(path)]
+    checkpoints = directory.parent / "checkpoints"
+    places = [_origin(path, checkpoints) for path in sorted(directory.iterdir()) if path.is_dir()]
+    # One that has checkpoints had lines: they are missing.
+    found = [place for place in places if _has_lines(place.directory) or _checkpointed(place)]
     if not found and directory.name != "journal":
         raise JournalError(
             f"{directory}: expected a state directory, a journal or files *{LINES}[.gz], found none of them"
         )
-    return [_origin(path, directory.parent / "checkpoints") for path in found]
+    return found
 
 
 def hour_name(at: Instant) -> str:
@@ -131,6 +134,10 @@ def _origin(directory: Path, checkpoints: Path) -> OriginDir:
     name = directory.resolve().name
     below = checkpoints / name
     return OriginDir(name=name, directory=directory, checkpoints=below if below.is_dir() else None)
+
+
+def _checkpointed(place: OriginDir) -> bool:
+    return place.checkpoints is not None and bool(checkpoint_numbers(place.checkpoints))
 
 
 def _has_lines(directory: Path) -> bool:

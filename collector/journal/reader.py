@@ -129,10 +129,10 @@ def read(origin: OriginDir, after: Position | None = None) -> Iterator[Batch | D
 
 def _still_there(origin: OriginDir, names: list[str], position: Position) -> bool:
     """Whether the last line that was read is where it was."""
-    if position.file not in names:
-        return False
     if not position.offset:
         return True
+    if position.file not in names:
+        return False
     with layout.opened(origin, position.file) as stream:
         reach = 1 << 12
         while True:
@@ -272,7 +272,7 @@ class _Reading:
         start, place = self._tree.size, self._tape.next_place()
         found, dropped = self._next_trusted(start)
         if found > start and not dropped:
-            why = "missing" + self._missing_files(place.file)
+            why = "missing" + self._missing_files()
         self._go_on_at(found)
         if self._damage is not None:
             self._damage = replace(self._damage, to_seq=found, position=self._position())
@@ -332,15 +332,14 @@ class _Reading:
         if self._marks.known or self._trusted:
             self._trusted = size
 
-    def _missing_files(self, before: str) -> str:
-        """Names of files before one whose tree file is still there."""
-        there = set(self._origin.names())
-        trees = {
-            path.name.removesuffix(layout.TREE) for path in self._origin.directory.glob(f"*{layout.TREE}")
-        }
-        gone = [name for name in sorted(trees - there) if self._tape.place.file < name <= before]
-        broken = [f"; {name} is broken: {why}" for name, why in self._tape.broken.items()]
+    def _missing_files(self) -> str:
+        """Names of files before the next line that are gone, told by the tree file left behind."""
+        trees = {path.stem for path in self._origin.directory.glob(f"*{layout.TREE}")}
+        before = self._tape.place.file if self._tape.place.offset else ""
+        after = self._tape.next_place().file if self._tape.buffered else "~"
+        gone = [name for name in sorted(trees - set(self._origin.names())) if before < name < after]
         files = ", ".join(name + layout.LINES for name in gone)
+        broken = [f"; {name} is broken: {why}" for name, why in self._tape.broken.items()]
         return (f" with {files}" if gone else "") + "".join(broken)
 
     def _finding(self, why: str, place: Place | None = None) -> Damage:

@@ -91,7 +91,7 @@ class Tape:
 
     def _read(self) -> Iterator[_Piece]:
         _, offset, line = self.place
-        for name in self._names[self._names.index(self.place.file) :]:
+        for name in [name for name in self._names if name >= self.place.file]:
             self._begun(name)
             for lines in self._file(name, offset):
                 piece = _Piece(name, line, offset, lines)

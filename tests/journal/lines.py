@@ -1,0 +1,115 @@
+"""Lines and journals for the tests: real files, written by the real store."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from collector.core import record
+from collector.core.record import Line, Outcome, Plan, Probe, Reason, Sample
+from collector.core.timeline import HOUR, SECOND, Instant
+from collector.journal import layout
+from collector.journal.merkle import leaf_hashes
+from collector.journal.origin import Origin, open_origin
+from collector.journal.reader import Batch, Damage, OriginDir, Position, read
+from collector.journal.store import Store
+from tests.journal.test_merkle import naive
+
+NOON: Instant = 1_795_176_000_000_000
+"""2026-11-20T12:00:00Z."""
+
+
+def sample(at: Instant = NOON, *, seq: int = 0, probe: str = "api", covers: int = 1) -> Sample:
+    return Sample(
+        seq=seq, at=at, probe=probe, slot=at, covers=covers, sent=at, done=at + 9000, outcome=Outcome.OK,
+        reason=Reason.NONE, value=9000, error=0, phases={}, facts={},
+    )  # fmt: skip
+
+
+def probe(name: str, interval: int = 10 * SECOND, phase: int = 0) -> Probe:
+    return Probe(
+        name=name, kind="tcp", target="t", interval=interval, burst=SECOND, phase=phase, timeout=SECOND,
+        sight=interval, persistence=SECOND,
+    )  # fmt: skip
+
+
+def plan(*probes: Probe, at: Instant = NOON) -> Plan:
+    return Plan(seq=0, at=at, contract="c", contract_sha256="", accounts=(), services=(), probes=probes)
+
+
+def declaration(id_: str) -> record.Declaration:
+    return record.Declaration(seq=0, at=NOON, id=id_, kind="note", by="fh", text="t")
+
+
+class Journal:
+    """An origin that a test writes; closed by `close` in good order, or by `crash` without."""
+
+    def __init__(self, state: Path, machine: str = "m") -> None:
+        self.origin: Origin = open_origin(state, "paris", machine)
+        self.store = Store(self.origin)
+
+    @property
+    def place(self) -> OriginDir:
+        return self.origin.place
+
+    def append(self, lines: Sequence[Line], now: Instant = NOON) -> None:
+        numbered = [msgspec.structs.replace(line, seq=self.store.size + k) for k, line in enumerate(lines)]
+        self.store.append(numbered, [record.encode(line) for line in numbered], now)
+        self.store.keep()
+
+    def samples(self, count: int, now: Instant = NOON) -> None:
+        """Samples, a second apart from the hour's beginning on."""
+        self.append([sample(now + k * SECOND) for k in range(count)], now)
+
+    def close(self) -> None:
+        self.store.close()
+        self.origin.release()
+
+    def crash(self) -> None:
+        """As a kill leaves it: what was written stays, nothing more is."""
+        self.origin.release()
+
+
+def three_hours(state: Path, each: int = 600) -> OriginDir:
+    """An origin of three hour files of `each` lines."""
+    journal = Journal(state)
+    for hour in range(3):
+        for _ in range(each // 100):
+            journal.samples(100, NOON + hour * HOUR)
+    journal.close()
+    return journal.place
+
+
+def raw_lines(place: OriginDir) -> list[bytes]:
+    """All whole lines, as they lie there."""
+    found: list[bytes] = []
+    for name in place.names():
+        with layout.opened(place, name) as stream:
+            found += stream.read().split(b"\n")[:-1]
+    return found
+
+
+def naive_root(place: OriginDir) -> bytes:
+    return naive(leaf_hashes(raw_lines(place)))
+
+
+def everything(place: OriginDir, after: Position | None = None) -> tuple[list[int], list[Damage]]:
+    """`seq` of all lines read, and the damage."""
+    seqs: list[int] = []
+    damage: list[Damage] = []
+    for item in read(place, after):
+        if isinstance(item, Batch):
+            seqs += [line.seq for line in item.lines]
+        else:
+            damage.append(item)
+    return seqs, damage
+
+
+def position(place: OriginDir) -> Position:
+    """After all there is."""
+    *_, last = read(place)
+    return last.position
+
+
+def seqs(*ranges: Iterable[int]) -> list[int]:
+    return [seq for part in ranges for seq in part]
