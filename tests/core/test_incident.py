@@ -42,11 +42,11 @@ def taken(parts: list[tuple[float, float]], down: list[tuple[float, float]], kin
     return (duration(at(*down)) - duration(found.down)) // SECOND
 
 
-def told(down: list[tuple[float, float]], *answered: tuple[float, float]) -> list[Told]:
+def told(down: list[tuple[float, float]]) -> list[Told]:
     edges = [(a - 1, a) for a, _ in down] + [(b, b + 1) for _, b in down]
     ups = [(b + 1, b + 2) for _, b in down]
     found = runs("s", States(down=at(*down), edge=at(*edges), up=at(*ups)))
-    return [Told(outage, at(*answered)) for outage in found.outages]
+    return [Told(outage, NOTHING) for outage in found.outages]
 
 
 @pytest.mark.parametrize(("kind", "left"), [("wall", 190), ("accumulated", 180)])

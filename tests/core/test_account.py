@@ -1,0 +1,279 @@
+"""The account as a whole: its published form, its flags, its readings, and what it refuses."""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector.core.account import Account, draw, replay, to_json
+from collector.core.contract import InForce
+from collector.core.record import Outcome, Reason
+from collector.errors import UncountableJournal, UsageError
+from tests.strategies import (
+    Journal,
+    S,
+    account,
+    attainment,
+    calendar,
+    contract,
+    control,
+    instant,
+    probe,
+    service,
+    watched,
+)
+
+
+def flags(journal: Journal, **more: Any) -> tuple[str, ...]:
+    return attainment(journal, until=100, **more).flags
+
+
+def test_the_published_form_says_everything_in_integers_and_fractions() -> None:
+    journal = watched("oxxxo", burst=10).declare(
+        "f", "force-majeure", standing="accepted", scope=("*",), spans=((12, 15),), why="storm"
+    )
+
+    found = json.loads(json.dumps(to_json(account(journal, until=40.01))))
+
+    assert found["version"] == 1
+    assert found["as_of"] == instant(40.01)
+    assert found["contract"] == "outscale-cgv-2019-12"
+    assert found["readings"] == contract().all_safe()
+    (attained,) = found["attainments"]
+    ledger = attained.pop("ledger")
+    assert attained == {
+        "commitment": "load-balancer.availability",
+        "service": "s",
+        "window": {"kind": "given", "start": instant(0), "end": instant(40.01)},
+        "agreed": 40_010_000,
+        "states": {"up": 0, "down": 19_990_000, "edge": 20_020_000, "unknown": 0},
+        "excluded": {},
+        "deducted": {"force-majeure": 3 * S, "unreserved": 16_990_000},
+        "net": 16_990_000,
+        "claimable": 0,
+        "best": "2302/4001",
+        "worst": "300/4001",
+        "observed_best": "2002/4001",
+        "observed_worst": "0/1",
+        "claimable_best": "1/1",
+        "claimable_worst": "1/1",
+        "target": "499/500",
+        "finding": "MISSED",
+        "claim_finding": "MET",
+        "coverage": "1/1",
+        "flags": ["unwitnessed"],
+    }
+    assert ledger[0] == {
+        "kind": "force-majeure",
+        "amount": 3 * S,
+        "spans": [[instant(12), instant(15)]],
+        "because": ["f"],
+    }
+    assert found["outages"] == [
+        {
+            "id": f"s@{instant(0)}",
+            "service": "s",
+            "certain": [[instant(10.01), instant(30)]],
+            "possible": [[instant(0), instant(40.01)]],
+            "open": True,
+            "incident": None,
+        }
+    ]
+    assert found["deductions"][0]["why"] == "storm"
+    for later in ("tickets", "reservations", "claims", "readings_effect"):
+        assert found[later] == []
+
+
+def test_an_outage_names_the_incident_that_it_makes() -> None:
+    found = to_json(account(watched("oxxxoo", "internet.access", burst=10), until=100))
+
+    assert found["outages"][0]["incident"] == found["incidents"][0]["id"]
+
+
+def test_the_same_evidence_gives_the_same_bytes() -> None:
+    def text() -> str:
+        return json.dumps(to_json(account(watched("oxxxoo", burst=10), until=100)))
+
+    assert text() == text()
+
+
+# ------------------------------------------------------------------------------------------------- readings
+
+
+def test_a_reading_moves_from_safe_one_at_a_time() -> None:
+    journal = watched("o", every=1)
+    for k in range(1, 9):
+        journal.sample(k, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+
+    safe, moved = (
+        account(journal.sample(9), until=20, readings=readings)
+        for readings in ({}, {"platform-throttle": "unavailable"})
+    )
+
+    assert safe.readings == contract().all_safe()
+    assert moved.readings == {**contract().all_safe(), "platform-throttle": "unavailable"}
+    assert (safe.attainments[0].down, len(safe.outages)) == (0, 0)
+    assert (moved.attainments[0].down, len(moved.outages)) == (7 * S - 10_000, 1)
+
+
+@pytest.mark.parametrize("moved", [{"no-such": "x"}, {"overrun": "never"}])
+def test_an_unknown_reading_is_refused_with_the_known_ones(moved: Mapping[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"expected one of .*overrun=as-announced\|until-it-ends"):
+        account(watched("oo"), until=20, readings=moved)
+
+
+# ------------------------------------------------------------------------------------------------- flags
+
+
+def test_controls_take_the_flag_away() -> None:
+    journal = Journal().start().clock().plan([service()], [probe(), control()])
+
+    assert "unwitnessed" in flags(watched("oo"))
+    assert flags(journal.seen("oo").seen("oo", 0.001, probe="control").in_order()) == ()
+
+
+def test_a_figure_that_rests_on_a_bad_clock_says_so() -> None:
+    bad = watched("oooo").clock(31, synced=0).clock(50)
+
+    assert "clock-untrusted" in flags(bad)
+    assert "clock-untrusted" not in flags(bad, over=(0, 31))
+    assert "clock-untrusted" in flags(watched("oo", clocked=False))
+
+
+def test_missing_lines_are_said() -> None:
+    journal = watched("oooo")
+    del journal.lines[4]
+
+    assert "lines-missing" in flags(journal)
+
+
+def test_a_starred_commitment_needs_every_zone() -> None:
+    starred = "object-storage.access-api"
+
+    def deployed(*zones: str, **span: float) -> Journal:
+        return watched("oo", starred).declare("d", "deployment", account="a", zones=zones, **span)
+
+    assert "not-all-zones" in flags(watched("oo", starred))
+    assert "not-all-zones" in flags(deployed("r-a"))
+    assert "not-all-zones" in flags(deployed("r-a", "r-b", from_=50))
+    assert "not-all-zones" not in flags(deployed("r-a", "r-b"))
+    assert "not-all-zones" not in flags(deployed("r-a", "r-b", from_=0, to=100))
+    assert "not-all-zones" not in flags(watched("oo"))
+
+
+def test_zones_that_lie_in_the_future_need_no_proof_yet() -> None:
+    journal = watched("oo", "object-storage.access-api")
+    journal.declare("d", "deployment", account="a", zones=("r-a", "r-b"), from_=0, to=100)
+
+    assert "not-all-zones" not in flags(journal, over=(0, 500))
+
+
+def test_arrears_in_the_period_or_until_now_are_said() -> None:
+    journal = watched("oo").declare("d", "arrears", account="a", spans=((150, 160),))
+
+    assert "arrears" not in flags(journal)
+    assert "arrears" in flags(journal, as_of=200)
+    assert "arrears" not in flags(watched("oo").declare("d", "arrears", account="b", spans=((0, 60),)))
+
+
+def test_a_contract_that_was_not_in_force_is_said() -> None:
+    before = msgspec.structs.replace(
+        contract(), in_force=InForce(clause="5", since="2019-12-01", until="2026-09-21")
+    )
+    since = msgspec.structs.replace(contract(), in_force=InForce(clause="5", since="2026-09-22"))
+
+    assert "contract-not-in-force" in flags(watched("oo"), by=before)
+    assert "contract-not-in-force" in flags(watched("oo"), by=since)
+    assert "contract-not-in-force" not in flags(watched("oo"))
+
+
+# ------------------------------------------------------------------------------------------------- targets
+
+
+def test_special_conditions_derogate() -> None:
+    journal = watched("oo", targets={"load-balancer.availability": "99.95 %"})
+
+    assert attainment(journal, until=20).target == Fraction(9995, 10000)
+    assert attainment(watched("oo"), until=20).target == Fraction(998, 1000)
+
+
+def test_a_target_that_changes_in_a_window_counts_at_its_lowest() -> None:
+    journal = watched("oo", targets={"load-balancer.availability": "99.95 %"})
+    journal.plan([service(targets={"load-balancer.availability": "99 %"})], [probe()], 50)
+
+    assert attainment(journal, until=100).target == Fraction(99, 100)
+    assert attainment(journal, until=100, over=(0, 40)).target == Fraction(9995, 10000)
+
+
+def test_every_commitment_of_every_service_has_its_attainment() -> None:
+    services = [
+        service("t", "internet-services.dns"),
+        service("s", "compute.command-api", "internet.command-api"),
+    ]
+    journal = Journal().start().clock().plan(services, [probe(), probe("q", "t")]).seen("oo")
+
+    found = account(journal, until=20)
+
+    assert [(a.service, a.commitment) for a in found.attainments] == [
+        ("s", "compute.command-api"),
+        ("s", "internet.command-api"),
+        ("t", "internet-services.dns"),
+    ]
+    assert found.attainments[2].unknown == 20 * S
+
+
+def test_what_is_no_availability_has_no_attainment() -> None:
+    found = account(watched("oo", "object-storage.durability", "internal-network.latency"), until=20)
+
+    assert found.attainments == ()
+    assert [one.commitment for one in found.latency] == ["internal-network.latency"]
+
+
+def test_a_commitment_that_the_contract_lacks_is_refused_by_name() -> None:
+    with pytest.raises(UncountableJournal, match=r'service "s": contract .* has no commitment "no\.such"'):
+        account(watched("oo", "no.such"), until=20)
+
+
+# -------------------------------------------------------------------------------------------------- in time
+
+
+def test_an_account_knows_nothing_that_was_written_later() -> None:
+    early = account(watched("oxxxooo", burst=10), until=25)
+    same = account(watched("oxx", burst=10), until=25)
+
+    assert to_json(early) == to_json(same)
+
+
+def test_windows_are_those_of_each_commitment() -> None:
+    services = [service("s", "compute.command-api", "internet.access")]
+    journal = Journal().start().clock().plan(services, [probe()]).seen("oo")
+    evidence = replay({"v-1": journal.lines}, contract(), instant(20))
+
+    def drawn(*asked: Any) -> Account:
+        return draw(evidence, contract(), calendar(), as_of=instant(20), asked=asked)
+
+    assert [a.window.kind for a in drawn("trailing").attainments] == ["trailing", "trailing"]
+    month, year = (a.window.span for a in drawn("trailing").attainments)
+    assert month.start == calendar().shift(instant(20), -1)
+    assert year.start == calendar().shift(instant(20), -12)
+    assert len(drawn("trailing", "calendar").attainments) == 6
+
+
+def test_an_account_of_nothing_is_empty() -> None:
+    found = draw(replay({}, contract(), 0), contract(), calendar(), as_of=0)
+
+    assert (found.attainments, found.outages, found.latency) == ((), (), ())
+    assert json.dumps(to_json(found))
+
+
+def test_several_origins_are_one_account() -> None:
+    rules = service(down_when="all")
+    here = Journal("v-1", "v").start().clock().plan([rules], [probe(burst=10)]).seen("xxxx")
+    there = Journal("w-1", "w").start().clock().plan([rules], [probe(burst=10)]).seen("oxxo", 0.001)
+
+    found = attainment(here, there, until=40)
+
+    assert found.down == 10 * S - 10_000
