@@ -102,14 +102,12 @@ class Clock:
         """The wall clock and what the kernel and its time daemon vouch for; states nothing."""
         offset = _offset()
         source = self._source()
-        status, bound = _kernel_status()
-        synced = int(not status & STA_UNSYNC)
+        status, maxerror = _kernel_status()
         return ClockReading(
             wall=boot_us() + offset,
             boot_offset=offset,
-            # timesyncd sets the kernel's bound to 0 whatever it knows: that is no bound.
-            error=bound if synced and source != "timesyncd" and bound > 0 else None,
-            synced=synced,
+            error=bound(status, maxerror, source),
+            synced=int(not status & STA_UNSYNC),
             source=source,
             leap=1 if status & STA_INS else 2 if status & STA_DEL else 0,
         )
@@ -138,6 +136,14 @@ class Clock:
             if (self._run / trace).exists():
                 return source
         return "none"
+
+
+def bound(status: int, maxerror: Duration, source: str) -> Duration | None:
+    """The bound on the wall clock's error, where the kernel's `maxerror` is one.
+
+    timesyncd sets it to 0 whatever it knows, and the kernel lets it grow from there: that bounds nothing.
+    """
+    return maxerror if maxerror > 0 and source != "timesyncd" and not status & STA_UNSYNC else None
 
 
 def _offset() -> Duration:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import metadata
 
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import Duration
@@ -68,10 +69,13 @@ class Connection:
 class Network:
     """Sockets, TLS, HTTP and name lookups of one loop, shared by all its probes. Close it when done."""
 
-    def __init__(self, *, agent: str = "constat") -> None:
-        """`agent` is the User-Agent of every request: the provider's own logs can be searched for it."""
+    def __init__(self, *, agent: str = "") -> None:
+        """`agent` is the User-Agent of every request, by which the provider's own logs can be searched.
+
+        By default it is our name and version.
+        """
         self._names = Names()
-        self._http = Http(self._names, agent)
+        self._http = Http(self._names, agent or _our_name())
 
     async def http(self, request: Request, phases: Phases) -> Answer:
         """Ask and read the whole answer; raises NetworkFault."""
@@ -122,6 +126,13 @@ class Network:
         """Close what is open."""
         await self._http.close()
         self._names.close()
+
+
+def _our_name() -> str:
+    try:
+        return f"constat/{metadata.version('constat')}"
+    except metadata.PackageNotFoundError:  # run from a tree that was never installed
+        return "constat"
 
 
 def round_trip(connection: Connection, phases: Phases) -> tuple[Duration, Duration]:

@@ -4,8 +4,10 @@ import ctypes
 import time
 from pathlib import Path
 
+import pytest
+
 from collector.core.timeline import HOUR, SECOND
-from collector.host.clock import Clock, _Timex
+from collector.host.clock import STA_INS, STA_UNSYNC, Clock, _Timex, bound
 
 
 def test_now_is_boot_time_plus_the_offset_that_was_stated() -> None:
@@ -77,10 +79,27 @@ def test_the_daemon_that_keeps_the_clock_is_named_by_its_traces(tmp_path: Path) 
     chrony = clock.read()
 
     assert (nobody, timesyncd.source, chrony.source) == ("none", "timesyncd", "chrony")
-    assert timesyncd.error is None  # the bound that it sets is 0, whatever it knows
 
 
-def test_a_bound_is_stated_only_where_the_clock_is_kept() -> None:
+@pytest.mark.parametrize(
+    ("status", "maxerror", "source", "expected"),
+    [
+        (0, 1500, "chrony", 1500),
+        (STA_INS, 1500, "chrony", 1500),
+        (0, 1500, "none", 1500),
+        (STA_UNSYNC, 16_000_000, "chrony", None),
+        (0, 0, "chrony", None),
+        (0, 0, "timesyncd", None),
+        (0, 500, "timesyncd", None),
+    ],
+)
+def test_the_kernels_bound_counts_only_where_it_is_one(
+    status: int, maxerror: int, source: str, expected: int | None
+) -> None:
+    assert bound(status, maxerror, source) == expected
+
+
+def test_a_reading_never_states_more_than_it_knows() -> None:
     reading = Clock().read()
 
     assert reading.synced in (0, 1)

@@ -137,6 +137,19 @@ async def test_the_kernels_measure_of_a_handshake_is_taken_unless_it_had_to_be_r
     assert ours == (phases.took["connect"], 0)
 
 
+async def test_a_request_names_the_program_and_its_version(network: Network) -> None:
+    asked: list[scripted.Asked] = []
+
+    def note(request: scripted.Asked) -> bytes:
+        asked.append(request)
+        return scripted.response(200)
+
+    async with scripted.tcp(scripted.http(note)) as port:
+        await network.http(Request(method="GET", url=f"http://127.0.0.1:{port}/"), Phases())
+
+    assert asked[0].headers["user-agent"].startswith("constat/")
+
+
 def test_phases_end_where_the_next_begins_and_add_up() -> None:
     phases = Phases()
     phases.enter("connect")

@@ -69,8 +69,7 @@ async def test_a_failure_is_the_balancers_only_where_a_backend_answers_directly(
 
 
 async def test_our_own_blindness_is_not_put_on_the_backends(run: Run) -> None:
-    async with scripted.tcp(GOOD) as port:
-        seen = await run("lb", "http://two..dots/", backends=[f"http://127.0.0.1:{port}/"])
+    seen = await run("lb", "http://two..dots/", backends=[f"http://127.0.0.1:{free_port()}/"])
 
     assert (seen.outcome, seen.reason) == (Outcome.BLIND, Reason.RESOLVER)
 

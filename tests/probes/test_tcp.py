@@ -33,7 +33,14 @@ async def test_the_latency_is_the_handshake_as_the_kernel_measured_it(run: Run) 
     assert seen.error == 1
 
 
-async def test_what_is_sent_and_comes_back_may_come_in_pieces(run: Run) -> None:
+async def test_what_is_expected_may_come_in_pieces(run: Run) -> None:
+    async with scripted.tcp(scripted.pausing(b"welcome 2", b"2", b"0 ready")) as port:
+        seen = await run("tcp", f"127.0.0.1:{port}", send="hello", expect="220 ")
+
+    assert seen.outcome is Outcome.OK
+
+
+async def test_what_is_sent_arrives(run: Run) -> None:
     async with scripted.tcp(echo) as port:
         seen = await run("tcp", f"127.0.0.1:{port}", send="hello, echo", expect="lo, ec")
 
