@@ -83,9 +83,13 @@ class Children:
             _send(child, signal.SIGKILL)
             await child.wait()
 
+    def status(self, name: str) -> int | None:
+        """What the child ended with; minus the signal, if one ended it; None while it runs."""
+        return self._running[name].returncode
+
     def raise_if_it_failed(self, name: str) -> None:
         """Raises ConstatError when the child `name` ended by itself; its own message is on the screen."""
-        status = self._running[name].returncode
+        status = self.status(name)
         why = f"status {status}" if status is None or status >= 0 else signal.Signals(-status).name
         error = ConstatError(
             f"{name}: expected to run until told to stop, ended with {why}; its messages say why"

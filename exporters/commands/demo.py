@@ -104,8 +104,8 @@ class _Demo:
 
     @property
     def address(self) -> str:
-        """Where the exporter serves; empty until it does."""
-        found = re.search(r"event=serving address=(\S+)", (self._state / LOG).read_text("utf-8", "replace"))
+        """Where the exporter serves; empty until its figures can be asked for."""
+        found = re.search(r"event=ready address=(\S+)", (self._state / LOG).read_text("utf-8", "replace"))
         return found[1] if found else ""
 
     @property

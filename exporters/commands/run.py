@@ -34,6 +34,9 @@ log = logging.getLogger("exporters")
 PERIOD_S = 15.0
 """How often the index takes in new lines; who asks in between reads the newest from the journal himself."""
 
+SOON_S = 1.0
+"""How often it is tried while there is no index."""
+
 ALIVE_S = 10.0
 """How often the service manager hears that we live."""
 
@@ -134,12 +137,13 @@ class _Server:
         self._listen = listen
         self._notifier = Notifier(os.environ.get("NOTIFY_SOCKET", ""))
         self._stop = threading.Event()
+        self._address = ""
         self._unready = "the index is being brought up to date"
 
     async def run(self) -> None:
         """Serve until a signal ends it."""
-        async with serving(self._views(), self._listen) as address:
-            log.info("event=serving address=%s", address)
+        async with serving(self._views(), self._listen) as self._address:
+            log.info("event=serving address=%s", self._address)
             told = asyncio.ensure_future(until_told_to_stop())
             keeping = [asyncio.ensure_future(task) for task in (self._keep_index(), self._keep_alive())]
             done, _ = await asyncio.wait((told, *keeping), return_when=asyncio.FIRST_COMPLETED)
@@ -160,9 +164,10 @@ class _Server:
                 self._unready = str(error)
             else:
                 if self._unready:
+                    log.info("event=ready address=%s", self._address)
                     self._notifier.ready()
                 self._unready = ""
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(SOON_S if self._unready else PERIOD_S)
 
     def _take_in(self) -> None:
         told = limits(self._world.contract)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.account import to_json
+from collector.core.account import draw, to_json
 from collector.core.latency import limits
 from collector.core.record import Outcome
 from collector.core.timeline import DAY, MINUTE
 from exporters import query
 from exporters.index import rows
-from exporters.index.rebuild import rebuild
+from exporters.index.rebuild import make, rebuild
 from exporters.index.store import UnusableIndexError, index_path, reading
-from exporters.index.tail import poll
+from exporters.index.tail import nobody, poll
 from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, day, write
 from tests.exporters.journals import plan as the_plan
 
@@ -35,8 +35,12 @@ def dump(state: Path) -> dict[str, list[tuple[object, ...]]]:
         return rows.dump(db)
 
 
+def leftovers(state: Path) -> list[Path]:
+    return list(state.glob("*.new-*"))
+
+
 def account(found: query.Found) -> dict[str, object]:
-    drawn = query.draw(found.evidence(), CONTRACT, CALENDAR, as_of=BEGAN + DAY)
+    drawn = draw(found.evidence(), CONTRACT, CALENDAR, as_of=BEGAN + DAY)
     told = to_json(drawn)
     del told["latency"]  # the index counts by the hour
     return told
@@ -44,7 +48,7 @@ def account(found: query.Found) -> dict[str, object]:
 
 async def test_the_index_and_the_journal_give_the_same_account(tmp_path: Path) -> None:
     await write(tmp_path, day(TROUBLE))
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
 
     indexed = account(query.indexed(tmp_path, CONTRACT))
 
@@ -55,13 +59,13 @@ async def test_the_index_and_the_journal_give_the_same_account(tmp_path: Path) -
 async def test_an_index_fed_live_has_the_rows_of_one_made_anew(tmp_path: Path) -> None:
     lines = day(TROUBLE)
     await write(tmp_path, lines[:20])
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     for cut in (25, 26, len(lines)):
         await write(tmp_path, lines[max(20, cut - 5) : cut] if cut < 27 else lines[26:])
         poll(tmp_path, LIMITS)
     live = dump(tmp_path)
 
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
 
     assert live == dump(tmp_path)
 
@@ -69,7 +73,7 @@ async def test_an_index_fed_live_has_the_rows_of_one_made_anew(tmp_path: Path) -
 async def test_readers_see_lines_that_the_index_has_not_taken_in_yet(tmp_path: Path) -> None:
     lines = day(TROUBLE)
     await write(tmp_path, lines[:12])
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     before = dump(tmp_path)
     await write(tmp_path, lines[12:])
 
@@ -84,7 +88,7 @@ async def test_an_origin_whose_lines_were_taken_back_is_read_again(tmp_path: Pat
     lines = day(TROUBLE)
     name = await write(tmp_path, lines[:20])
     (file,) = (tmp_path / "journal" / name).glob("*.jsonl")
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     text = file.read_bytes().split(b"\n")
     file.write_bytes(b"\n".join(text[:10]) + b"\n")
     for tree in (tmp_path / "journal" / name).iterdir():
@@ -95,7 +99,7 @@ async def test_an_origin_whose_lines_were_taken_back_is_read_again(tmp_path: Pat
     poll(tmp_path, LIMITS)
 
     live = dump(tmp_path)
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     assert live == dump(tmp_path)
     assert len(query.indexed(tmp_path, CONTRACT).told) == 1
 
@@ -103,7 +107,7 @@ async def test_an_origin_whose_lines_were_taken_back_is_read_again(tmp_path: Pat
 async def test_an_origin_that_is_gone_leaves_the_index(tmp_path: Path) -> None:
     await write(tmp_path, day(TROUBLE), "here")
     other = await write(tmp_path, day(TROUBLE), "there")
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     shutil.rmtree(tmp_path / "journal" / other)
 
     poll(tmp_path, LIMITS)
@@ -116,7 +120,7 @@ async def test_damage_is_told_by_the_index_as_by_the_journal(tmp_path: Path) -> 
     name = await write(tmp_path, day(TROUBLE * 10))
     (file,) = (tmp_path / "journal" / name).glob("*.jsonl")
     file.write_bytes(file.read_bytes().replace(b'"value":20000', b'"value":20001', 1))
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
 
     told = query.indexed(tmp_path, CONTRACT).damage
 
@@ -130,7 +134,7 @@ async def test_a_reader_without_rights_to_write_reads_when_the_writer_has_ended(
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
     await write(tmp_path, day(TROUBLE))
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     poll(tmp_path, LIMITS)
     shown = Path("/dev/shm") / f"constat-test-{os.getpid()}"
     shutil.copytree(tmp_path, shown)
@@ -161,7 +165,7 @@ async def test_a_missing_or_broken_index_is_no_loss(tmp_path: Path, broken: byte
 
     fallback = account(query.latest(tmp_path, CONTRACT))
 
-    rebuild(tmp_path, LIMITS)
+    make(tmp_path, LIMITS, nobody)
     assert fallback == account(query.indexed(tmp_path, CONTRACT))
 
 
@@ -190,9 +194,9 @@ async def test_a_rebuild_that_fails_says_why_and_leaves_the_old_index(tmp_path: 
     index = index_path(tmp_path).read_bytes()
 
     with pytest.raises(Exception, match="expected a state directory, a journal"):
-        rebuild(tmp_path, LIMITS)
+        make(tmp_path, LIMITS, nobody)
 
     assert index_path(tmp_path).read_bytes() == index
     shutil.move(tmp_path / "away", tmp_path / "journal")
     assert before == dump(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["checkpoints", "index.sqlite", "journal"]
+    assert leftovers(tmp_path) == []
