@@ -19,12 +19,13 @@ from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import MINUTE, SECOND, Duration, Instant
-from collector.errors import UsageError
+from collector.errors import ConstatError, UsageError
 from collector.host.clock import Clock, ClockReading
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
 from collector.journal import layout
+from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
 from collector.measure.budget import BudgetFile
@@ -38,8 +39,11 @@ log = logging.getLogger(__name__)
 HUNG: Duration = 10 * SECOND
 """An engine that has not advanced for so long is left to the watchdog."""
 
-CLOSING_S = 4.0
+CLOSING_S = 3.5
 """How long the disk may take to swallow the last lines."""
+
+LINGER_S = 1.0
+"""How long threads may still wait for the disk, once all that could be written was."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +149,8 @@ class Daemon:
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(task) for task in (self._measure(), self._keep_time(), self._feed())
-                ]
+                keepers = (self._measure(), self._keep_time(), self._declared(), self._feed())
+                tasks = [group.create_task(keeper) for keeper in keepers]
                 await self._stop.wait()
                 for task in tasks:
                     task.cancel()
@@ -255,6 +258,13 @@ class Daemon:
             if seconds % 60 == 0:
                 self.say_how_it_fares()
 
+    async def _declared(self) -> None:
+        """Once a second: take in what people and sources declared."""
+        inbox = Inbox(self._configuration.settings.state, self._writer, now=self._clock.now)
+        while True:
+            await inbox.take()
+            await asyncio.sleep(1)
+
     async def _feed(self) -> None:
         """Feed the watchdog while loop and scheduler advance, whatever the disk does."""
         while True:
@@ -335,6 +345,10 @@ def run(path: Path, environ: Mapping[str, str], state: Path | None = None) -> No
             reload=reload,
         )
         await daemon.run()
+        # Threads that wait for a disk which hangs would be waited for, for ever.
+        hung = threading.Timer(LINGER_S, os._exit, (ConstatError.exit_status,))
+        hung.daemon = True
+        hung.start()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -17,12 +17,25 @@ import pytest
 
 from collector.core import record
 from collector.core.record import Clock as ClockLine
-from collector.core.record import Gap, GapReason, Host, Line, Outcome, Plan, Reason, Sample, Start, Stop
+from collector.core.record import (
+    Declaration,
+    Gap,
+    GapReason,
+    Host,
+    Line,
+    Outcome,
+    Plan,
+    Reason,
+    Sample,
+    Start,
+    Stop,
+)
 from collector.core.timeline import SECOND
 from collector.daemon import Daemon, configured, once
 from collector.errors import UsageError
 from collector.host.clock import Clock
 from collector.host.notify import Notifier, watchdog_period
+from collector.journal.inbox import fate, submit
 from collector.journal.origin import open_origin
 from collector.settings import load
 from tests.conftest import free_port
@@ -334,6 +347,18 @@ def test_a_host_that_only_reads_runs_a_collector_without_probes(process: Callabl
 
     assert collector.signal(signal.SIGTERM) == 0
     assert [type(line) for line in collector.lines()] == [Start, Plan, ClockLine, Stop]
+
+
+def test_a_declaration_that_is_handed_in_becomes_a_line(process: Callable[[str], Process]) -> None:
+    collector = process("")
+    collector.start()
+    id_ = submit(collector.state, {"kind": "note", "by": "test", "text": "hello"})
+
+    lines = collector.until(lambda lines: any(isinstance(line, Declaration) for line in lines))
+
+    assert [line.id for line in lines if isinstance(line, Declaration)] == [id_]
+    collector.signal(signal.SIGTERM)
+    assert fate(collector.state, id_) == "taken"
 
 
 def test_a_second_collector_on_one_directory_refuses_to_start(process: Callable[[str], Process]) -> None:

@@ -26,6 +26,12 @@ import msgspec
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import MILLISECOND, MINUTE, SECOND, Duration, Instant
 
+APART: Duration = SECOND + 50 * MILLISECOND
+"""A second, and what the way to the provider may take off it: requests do not all travel equally fast."""
+
+AHEAD: Duration = 10 * SECOND
+"""What is booked further ahead than this was booked by another boot."""
+
 PAUSE_FIRST: Duration = 4 * SECOND
 PAUSE_LIMIT: Duration = 5 * MINUTE
 
@@ -43,9 +49,9 @@ class Ledger(msgspec.Struct):
     """What was asked lately of one account; instants are of boot time."""
 
     sent: list[Instant] = []
-    """Requests of the last second."""
+    """Requests of the last second or so."""
     identical: dict[str, Instant] = {}
-    """Request → when it was sent last, if within the last second."""
+    """Request → when it was sent last, if that is as recent."""
     paused_until: Instant = 0
     pause: Duration = 0
     """How long the last pause for throttling was; 0 while all is well."""
@@ -67,7 +73,7 @@ class Turns:
     @property
     def share(self) -> Fraction:
         """Requests per second that this origin can make in the long run."""
-        return Fraction(self.rate) if self.origins == 1 else Fraction(self.rate * SECOND, self.cycle)
+        return Fraction(self.rate * SECOND, APART if self.origins == 1 else self.cycle)
 
     def wait(self, utc: Instant) -> Duration:
         """How long until this origin's turn; 0 during it."""
@@ -81,9 +87,9 @@ def wait(ledger: Ledger, turns: Turns, request: str, *, boot: Instant, utc: Inst
     """How long `request` has to wait from now; 0 means that it may be sent."""
     earliest = max(boot, ledger.paused_until)
     if (last := ledger.identical.get(request)) is not None:
-        earliest = max(earliest, last + SECOND)
+        earliest = max(earliest, last + APART)
     if len(ledger.sent) >= turns.rate:
-        earliest = max(earliest, sorted(ledger.sent)[-turns.rate] + SECOND)
+        earliest = max(earliest, sorted(ledger.sent)[-turns.rate] + APART)
     return earliest - boot + turns.wait(utc + earliest - boot)
 
 
@@ -104,10 +110,17 @@ def answered(ledger: Ledger, outcome: Outcome, reason: Reason, *, boot: Instant)
 
 
 def forget(ledger: Ledger, boot: Instant) -> None:
-    """Drop what is over a second old, and what lies ahead: another boot wrote it."""
-    ledger.sent = [at for at in ledger.sent if boot - SECOND < at <= boot]
-    ledger.identical = {request: at for request, at in ledger.identical.items() if boot - SECOND < at <= boot}
-    if ledger.paused_until > boot + PAUSE_LIMIT:
+    """Drop what no longer matters, and what lies too far ahead to be of this boot.
+
+    A little ahead is what another process booked while this one waited for the file.
+    """
+
+    def matters(at: Instant) -> bool:
+        return boot - APART < at <= boot + AHEAD
+
+    ledger.sent = [at for at in ledger.sent if matters(at)]
+    ledger.identical = {request: at for request, at in ledger.identical.items() if matters(at)}
+    if ledger.paused_until > boot + PAUSE_LIMIT + AHEAD:
         ledger.paused_until = ledger.pause = 0
 
 

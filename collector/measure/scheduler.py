@@ -189,14 +189,12 @@ class Scheduler:
         """
         cancelled: list[Run] = []
         for track in self._tracks.values():
-            until = through
             if (run := track.running) is not None:
                 cancelled.append(run)
                 track.running = None
-                until = max(through, run.slot + 1)
                 track.not_before = run.started + spacing(run.probe)
-            self._miss(track.skip(until, reason))
-            track.not_before = max(track.not_before, until)
+            self._miss(track.skip(through, reason))
+            track.not_before = max(track.not_before, through)
             self._plan(track)
         return cancelled
 

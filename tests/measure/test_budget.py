@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import SECOND, Instant
 from collector.measure.budget import (
+    APART,
     BUSY,
     PAUSE_FIRST,
     PAUSE_LIMIT,
@@ -128,12 +129,19 @@ def test_two_files_on_one_path_share_one_budget(tmp_path: Path) -> None:
     a, b = BudgetFile(tmp_path / "budget", Turns()), BudgetFile(tmp_path / "budget", Turns())
 
     assert a.take("acc", "x", boot=0, utc=0) == 0
-    assert b.take("acc", "x", boot=10, utc=0) == SECOND - 10
+    assert b.take("acc", "x", boot=10, utc=0) == APART - 10
     assert b.take("acc", "y", boot=20, utc=0) == 0
-    assert a.take("acc", "z", boot=30, utc=0) == SECOND - 30
+    assert a.take("acc", "z", boot=30, utc=0) == APART - 30
     assert a.take("other", "z", boot=30, utc=0) == 0
     b.answered("acc", Outcome.THROTTLED, Reason.RATE_ACCOUNT, boot=40)
     assert a.take("acc", "z", boot=2 * SECOND, utc=0) == 40 + PAUSE_FIRST - 2 * SECOND
+
+
+def test_a_process_that_was_overtaken_on_its_way_to_the_file_does_not_ask_too(tmp_path: Path) -> None:
+    a, b = BudgetFile(tmp_path / "budget", Turns()), BudgetFile(tmp_path / "budget", Turns())
+
+    assert a.take("acc", "x", boot=1000, utc=0) == 0
+    assert b.take("acc", "x", boot=990, utc=0) == APART + 10
 
 
 def test_what_another_boot_wrote_is_forgotten(tmp_path: Path) -> None:
@@ -150,7 +158,7 @@ def test_a_torn_file_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     budget = BudgetFile(tmp_path / "budget", Turns())
 
     assert budget.take("acc", "x", boot=0, utc=0) == 0
-    assert budget.take("acc", "x", boot=0, utc=0) == SECOND
+    assert budget.take("acc", "x", boot=0, utc=0) == APART
     assert len((tmp_path / "budget").read_bytes()) == 4096
     assert json.loads((tmp_path / "budget").read_bytes())["acc"]["sent"] == [0]
     assert budget.trouble == ""
@@ -160,7 +168,7 @@ def test_without_a_file_the_process_keeps_to_the_budget_alone(tmp_path: Path) ->
     budget = BudgetFile(tmp_path / "missing" / "budget", Turns())
 
     assert budget.take("acc", "x", boot=0, utc=0) == 0
-    assert budget.take("acc", "x", boot=0, utc=0) == SECOND
+    assert budget.take("acc", "x", boot=0, utc=0) == APART
     assert "missing" in budget.trouble
 
 
