@@ -1,5 +1,4 @@
-"""An independent judge of coverage: every slot that the `plan` lines promise is covered by exactly one
-line.
+"""An independent judge of coverage: each slot that the `plan` lines promise is covered by exactly one line.
 
 It knows nothing of the scheduler and goes slot by slot, as a stranger with the format's page in hand would.
 """

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner
@@ -64,7 +65,7 @@ def test_command_explains_itself(command: str) -> None:
     assert told.exit_code == 0, told.output
     assert described is not None
     assert described.help
-    assert [p.name for p in described.params if getattr(p, "help", "-") is None] == []
+    assert [p.name for p in described.params if isinstance(p, click.Option) and not p.help] == []
 
 
 def documented() -> set[tuple[str, str]]:

@@ -98,8 +98,14 @@ def _journals(command: Callable[..., int]) -> Callable[..., int]:
 @options.config
 @_journals
 @click.option("--from", "start", type=options.INSTANT, help="Of a window of one's own, with --to.")
-@click.option("--to", "end", type=options.INSTANT)
-@click.option("--window", type=click.Choice(list(_WINDOWS)), default="trailing", show_default=True)
+@click.option("--to", "end", type=options.INSTANT, help="Its end, not counted in.")
+@click.option(
+    "--window",
+    type=click.Choice(list(_WINDOWS)),
+    default="trailing",
+    show_default=True,
+    help="Which window of each commitment's length.",
+)
 @click.option(
     "--reading", "readings", multiple=True, metavar="NAME=CHOICE", help="Read a clause another way."
 )
