@@ -17,11 +17,16 @@ def grid_of(plan: Plan) -> dict[str, tuple[Duration, Duration]]:
 def stands_for(line: Line, grid: Grid) -> Iterator[tuple[str, Span]]:
     """Probe and span of the planned slots a line covers (S1); of a run between two slots, its instant."""
     if isinstance(line, Sample):
-        end = line.slot + 1
-        if line.covers and line.probe in grid:
-            interval, phase = grid[line.probe]
-            end = _at_or_after(line.slot, interval, phase) + (line.covers - 1) * interval + 1
-        yield line.probe, Span(line.slot, end)
+        if line.probe not in grid:  # no plan tells; it covers nothing that came due later
+            yield line.probe, Span(line.slot, max(line.slot, line.done) + 1)
+            return
+        interval, phase = grid[line.probe]
+        due = _at_or_after(line.slot, interval, phase)
+        if line.covers:
+            yield line.probe, Span(line.slot, due + (line.covers - 1) * interval + 1)
+        else:  # a slot that falls on it is another line's
+            start = line.slot + (due == line.slot)
+            yield line.probe, Span(start, start + 1)
     elif isinstance(line, Gap):
         for probe in grid if "*" in line.probes else line.probes:
             yield probe, Span(line.from_, line.to)
@@ -39,6 +44,8 @@ class Coverage:
         if isinstance(line, Plan):
             self.grid, self.plan_at = grid_of(line), line.at
             self.covered = {probe: self.covered.get(probe, line.at) for probe in self.grid}
+            return
+        if isinstance(line, Sample) and not line.covers:
             return
         for probe, span in stands_for(line, self.grid):
             if probe in self.covered:

@@ -65,7 +65,7 @@ class Writer:
         self._waiters: list[_Waiter] = []
         self._plan = Held(origin.recovered.state.grid, origin.recovered.state.plan_at)
         self._lost = Lost()
-        self._checkpoint_wanted = self._closing = False
+        self._checkpoint_wanted = self._closing = self._closed = False
         # The writer thread's own:
         self._in_hand = 0
         self._kept = -1
@@ -126,7 +126,9 @@ class Writer:
         if self._thread.is_alive():
             log.error("origin=%s closed=no lines=%d why=%r", self.origin.name, self.queued, "the disk hangs")
             return False
-        self.origin.release()
+        if not self._closed:
+            self._closed = True
+            self.origin.release()
         return not self._queue and not self._lost
 
     # -------------------------------------------------------------------------------- the writer's thread
