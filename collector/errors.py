@@ -16,7 +16,8 @@ class UsageError(ConstatError):
 class ConfigurationError(UsageError):
     """Settings or a contract file are wrong; all that is wrong with them is told at once.
 
-    Each of `problems` is one line: ``config/constat.toml: probe[3].interval: expected a duration like "10s", got 10``.
+    Each of `problems` is one line:
+    ``config/constat.toml: probe[3].interval: expected a duration like "10s", got 10``.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -43,4 +44,4 @@ class EvidenceDamaged(ConstatError):
 
 
 class UncountableJournal(UsageError):
-    """The journal decodes, but its facts contradict each other (two rules for one service, a supersede loop)."""
+    """The journal decodes, but its facts contradict each other: two rules for a service, a supersede loop."""

@@ -39,7 +39,7 @@ def test_an_outage_opens_and_closes_with_its_bounds(tmp_path: Path) -> None:
     closed = re.search(bounds, out)
     assert opened
     assert closed
-    # The provider failed for 20 s: certain ≤ 20 s ≤ possible, and both are near (one round of 2 s at each end).
+    # The provider failed for 20 s: certain ≤ 20 s ≤ possible, and both are near: a round of 2 s at each end.
     assert 15 < float(closed[1]) <= 20.1
     assert 19.9 <= float(closed[2]) < 25
 
