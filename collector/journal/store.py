@@ -157,6 +157,8 @@ class Store:
     def _roll(self, name: str) -> None:
         """Close the file being written, with a checkpoint, and go on in another."""
         if self._file:
+            if self._lines is None and Path(self._path()).exists():
+                self._open_lines()  # for what a crash left torn
             self.checkpoint()
             self._tree.write(durable=True)
             self._tree.close()
