@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 
 import click
 
@@ -28,6 +29,14 @@ def _status(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit is quiet
         return 0
+    except OSError as error:
+        click.echo(f"constat: {error}", err=True)
+        return ConstatError.exit_status
+    except (
+        Exception
+    ):  # a bug of ours: where it is belongs on the screen, and the status must not say "a finding"
+        traceback.print_exc()
+        return ConstatError.exit_status
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -82,8 +82,8 @@ class Follower:
         origin = self.track.origin
         rows.add_harvest(db, origin, self.track.take())
         rows.add_latencies(db, origin, self.fold.take())
-        rows.put_tallies(db, origin, self.tally.probes, self.tally.touched)
-        self.tally.touched.clear()
+        touched = self.tally.settle()
+        rows.put_tallies(db, origin, self.tally.probes, touched)
         rows.add_damage(db, origin, self.damage)
         self.damage.clear()
         self.taken = False
@@ -96,6 +96,7 @@ class Follower:
         kept = Harvest() if db is None else rows.harvest_of(db, origin)
         earlier = Latencies() if db is None else rows.latencies_of(db, origin)
         damage = [] if db is None else rows.damage_of(db, origin)
+        self.tally.settle()
         track, fresh = self.track, self.fold.take()
         parts = (kept, track.harvest, track.tail())
         return Told(

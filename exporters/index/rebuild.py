@@ -1,5 +1,6 @@
 """Makes the index anew from the journal: in a process and a file of its own, renamed once it is whole."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def make(state: Path, limits: Limits, progress: Progress) -> None:
 
 def main(arguments: list[str]) -> int:
     """The child: a line with a number of lines on standard output for each part that is done."""
+    gc.disable()  # lines make no cycles, and this process lives for this alone: a third less time
     state, limits = Path(arguments[0]), msgspec.json.decode(arguments[1], type=dict[str, int])
     try:
         make(state, limits, lambda lines: print(lines, flush=True))

@@ -6,7 +6,7 @@ service was stopped).
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def making(path: Path, limits: Limits) -> Iterator[Database]:
 @contextmanager
 def writing(path: Path, limits: Limits) -> Iterator[Database]:
     """The index for the one process that writes it; UnusableIndexError if it has to be made anew."""
-    with _connected(path, "rw") as connection, _sound(path):
+    with _connected(path, "rw") as connection, _sound(path, passing=_PASSING):
         connection.execute("PRAGMA synchronous=NORMAL")
         db = _database(connection)
         _check(path, db, limits)
@@ -97,11 +97,19 @@ def _text(limits: Limits) -> str:
     return msgspec.json.encode(dict(sorted(limits.items()))).decode()
 
 
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+"""What stands in a writer's way and says nothing against the index."""
+
+
 @contextmanager
-def _sound(path: Path) -> Iterator[None]:
+def _sound(path: Path, passing: Collection[int] = ()) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in passing:
+            raise ConstatError(
+                f"{path}: cannot be written now: {error}; what is missing comes later"
+            ) from error
         raise UnusableIndexError(
             f"{path}: expected an index, got: {error}; `constat rebuild` makes it"
         ) from error

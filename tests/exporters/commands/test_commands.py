@@ -213,6 +213,15 @@ def test_check_tells_all_problems_at_once(config: str, capsys: pytest.CaptureFix
     assert all(place in said for place in ("collector.vantage", "contract", "serve.listen"))
 
 
+def test_a_bug_of_ours_is_exit_status_3_and_never_looks_like_a_finding(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporters.commands.figures.screen", lambda *_: 1 // 0)
+
+    assert run(["status", "--config", config]) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", sorted(MODULE_OF))
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0

@@ -104,13 +104,24 @@ def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
     assert told.harvest.holes == whole.harvest.holes
 
 
-def test_the_index_holds_no_row_for_each_sample() -> None:
-    short = kept([day([("", Outcome.OK)] * 10)])
-    long = kept([day([("", Outcome.OK)] * 300)])
+def test_the_index_holds_no_row_for_each_line() -> None:
+    """Nor for each line of a clock that nobody keeps right."""
+    bad_clocks = [clock(BEGAN + k * MINUTE, None) for k in range(50)]
+    short = kept([numbered([*day([("", Outcome.OK)] * 10), *bad_clocks[:9]])])
+    long = kept([numbered([*day([("", Outcome.OK)] * 300), *bad_clocks])])
 
     assert {name: len(found) for name, found in short.items()} == {
         name: len(found) for name, found in long.items()
     }
+
+
+def test_counts_of_one_hour_are_added_up() -> None:
+    slow = [sample("get", BEGAN + k * 10 * SECOND, took=250_000) for k in range(9)]
+    lines = numbered([start(), plan(), *slow])
+
+    (judged,) = kept([lines[:4], lines[4:7], lines[7:]])["judged"]
+
+    assert judged[-3:] == (9, 0, 0)
 
 
 def test_forgetting_an_origin_leaves_nothing_of_it_and_all_of_the_others() -> None:

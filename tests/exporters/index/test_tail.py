@@ -1,10 +1,10 @@
 """The index of a real journal: caught up, rebuilt, rewound, damaged, read without its writer."""
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ from collector.core.account import draw, to_json
 from collector.core.latency import limits
 from collector.core.record import Outcome
 from collector.core.timeline import DAY, MINUTE
+from collector.errors import ConstatError
 from exporters import query
 from exporters.index import rows
 from exporters.index.rebuild import make, rebuild
-from exporters.index.store import UnusableIndexError, index_path, reading
+from exporters.index.store import UnusableIndexError, index_path, reading, writing
 from exporters.index.tail import nobody, poll
+from tests.conftest import needs_root
 from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, day, write
 from tests.exporters.journals import plan as the_plan
 
@@ -129,30 +131,48 @@ async def test_damage_is_told_by_the_index_as_by_the_journal(tmp_path: Path) -> 
     assert str(file) in told[0]
 
 
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from exporters import query
+from tests.exporters.journals import CONTRACT
+os.setgid(65534)
+os.setuid(65534)
+print(len(query.indexed(Path(sys.argv[1]), CONTRACT).told))
+"""
+
+
 async def test_a_reader_without_rights_to_write_reads_when_the_writer_has_ended(tmp_path: Path) -> None:
     """A write-ahead log would refuse this reader."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become somebody else")
+    needs_root()
     await write(tmp_path, day(TROUBLE))
     make(tmp_path, LIMITS, nobody)
     poll(tmp_path, LIMITS)
-    shown = Path("/dev/shm") / f"constat-test-{os.getpid()}"
-    shutil.copytree(tmp_path, shown)
-    try:
-        shown.chmod(0o755)
-        script = (
-            "import os, sqlite3, sys; os.setgid(65534); os.setuid(65534);"
-            "c = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True);"
-            "print(c.execute('select count(*) from origins').fetchone()[0])"
-        )
-        (shown / "index.sqlite").chmod(0o644)
+    # Outside of pytest's own directory, which is closed to others.
+    with tempfile.TemporaryDirectory() as opened:
+        shown = shutil.copytree(tmp_path, opened, dirs_exist_ok=True)
+        await asyncio.to_thread(subprocess.check_call, ["chmod", "-R", "a+rX", shown])
         told = await asyncio.to_thread(
-            subprocess.check_output, [sys.executable, "-c", script, str(index_path(shown))], text=True
+            subprocess.check_output, [sys.executable, "-c", AS_NOBODY, shown], text=True
         )
-    finally:
-        shutil.rmtree(shown)
 
     assert told == "1\n"
+
+
+async def test_a_locked_index_is_waited_for_and_not_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporters.index.store.WAIT_S", 0.05)
+    await write(tmp_path, day(TROUBLE)[:20])
+    make(tmp_path, LIMITS, nobody)
+    await write(tmp_path, day(TROUBLE)[20:])
+    with writing(index_path(tmp_path), LIMITS) as db:
+        db.conn.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ConstatError, match="cannot be written now") as told:
+            poll(tmp_path, LIMITS)
+
+    assert not isinstance(told.value, UnusableIndexError)
+    poll(tmp_path, LIMITS)
 
 
 @pytest.mark.parametrize("broken", [b"", b"not a database", None])
