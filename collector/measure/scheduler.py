@@ -147,7 +147,7 @@ class Scheduler:
         if track.next <= now:
             newest = now - (now - track.next) % probe.interval
             self._miss(track.skip(newest, GapReason.BUDGET if track.held else GapReason.LAG))
-        if now - due > LATE and not track.held:
+        if now - due > LATE:
             self.late += 1
         slot = track.next if track.next <= now else due
         track.running = Run(probe=probe, slot=slot, due=due, started=now)
@@ -178,7 +178,7 @@ class Scheduler:
         assert track.running is run, f"expected a run in flight of {run.probe.name}"
         track.running = None
         track.held = True
-        track.not_before = max(until, run.due + 1)
+        track.not_before = max(until, run.due)
         self._plan(track)
 
     def interrupt(self, through: Instant, reason: GapReason) -> list[Run]:

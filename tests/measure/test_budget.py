@@ -176,7 +176,7 @@ async def test_a_process_that_holds_the_file_does_not_block_others(tmp_path: Pat
     path = tmp_path / "budget"
     path.touch()
     holder = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_EX);"
+        sys.executable, "-c", "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_SH);"
         "print(flush=True); sys.stdin.read()", str(path),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,11 +136,41 @@ async def test_slow_and_quick_probes_run_side_by_side_and_all_slots_are_covered(
 
 
 async def test_what_hangs_is_cancelled_and_leaves_a_gap(bench: Bench) -> None:
-    await bench.run(bench.engine(ready("p", hangs)), 0.3)
+    cancelled: list[bool] = []
 
+    async def asking(context: ProbeContext) -> Observation:
+        try:
+            return await hangs(context)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    await bench.run(bench.engine(ready("p", asking)), 0.3)
+    await asyncio.sleep(0)
+
+    assert cancelled == [True]
     assert bench.samples("p") == []
     assert uncovered(bench.lines, until=bench.clock.now() - SECOND // 10) == []
     assert len(bench.gaps(GapReason.STOPPED)) == 1
+
+
+async def test_an_answer_that_comes_after_its_slots_were_written_off_is_dropped(bench: Bench) -> None:
+    async def stubborn(context: ProbeContext) -> Observation:
+        with suppress(asyncio.CancelledError):
+            await hangs(context)
+        return Observation(outcome=Outcome.OK)
+
+    engine = bench.engine(ready("p", stubborn))
+    running = asyncio.create_task(engine.run())
+    await asyncio.sleep(0.25)
+    engine.interrupt(bench.clock.now(), GapReason.CLOCK)
+    await asyncio.sleep(0.05)
+
+    assert not running.done()
+    assert bench.samples("p") == []
+    running.cancel()
+    engine.interrupt(bench.clock.now(), GapReason.STOPPED)
+    assert uncovered(bench.lines) == []
 
 
 async def test_a_machine_that_slept_has_a_gap_and_what_was_in_flight_does_not_count(bench: Bench) -> None:
@@ -202,7 +233,8 @@ async def test_a_mistake_of_ours_outside_a_run_ends_the_engine_and_is_not_swallo
     engine = bench.engine(ready("p", says(Outcome.OK)))
 
     def broken(line: Sample | Gap) -> None:
-        raise ZeroDivisionError("our mistake")
+        if isinstance(line, Sample):
+            raise ZeroDivisionError("our mistake")
 
     engine._write = broken
     with pytest.raises(ZeroDivisionError):

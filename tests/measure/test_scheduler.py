@@ -309,6 +309,17 @@ def test_a_run_held_back_by_the_budget_starts_later_and_what_grows_too_old_is_mi
     assert scheduler.late == 0
 
 
+def test_what_lags_after_it_was_held_back_is_missed_for_lag_again() -> None:
+    scheduler = Scheduler([probe()], start=0)
+    scheduler.hold(one(scheduler, 0), 3 * SECOND)
+    asked(scheduler, 3 * SECOND, OK)
+
+    one(scheduler, 25 * SECOND)
+
+    assert [m.reason for m in scheduler.take_missed()] == [GapReason.LAG]
+    assert scheduler.late == 1
+
+
 def test_controls_burst_at_their_own_pace_while_a_service_does() -> None:
     control = probe("c", interval=60 * SECOND, burst=5 * SECOND, phase=30 * SECOND, role="control")
     scheduler = Scheduler([probe(), control], start=0)
