@@ -25,11 +25,7 @@ def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
     told: list[Line] = [*harvest.plans, *harvest.declarations]
     insert(db, "lines", ((origin, line.seq, encode(line).decode()) for line in told))
     insert(db, "holes", ((origin, h.first_seq, h.last_seq, *h.span) for h in harvest.holes))
-    grow = 'UPDATE untrusted SET "end" = ? WHERE origin = ? AND "end" = ?'
-    for span in harvest.untrusted:
-        # A clock stays untrusted line after line: one row for the whole of it.
-        if not db.conn.execute(grow, (span.end, origin, span.start)).rowcount:
-            insert(db, "untrusted", [(origin, *span)])
+    insert(db, "untrusted", ((origin, *span) for span in harvest.untrusted))
 
 
 def harvest_of(db: Database, origin: str) -> Harvest:
