@@ -259,7 +259,7 @@ def worlds(draw: st.DrawFn, probes: int = 1) -> World:
     """Worlds whose every state lasts longer than sight, probed such that law 3 can hold (see there)."""
     interval = draw(st.integers(1000, 20_000))
     timeout = draw(st.integers(1, interval // 2))
-    burst = draw(st.integers(1, interval // 4))
+    burst = draw(st.integers(interval // 20, interval // 4))
     sight = interval * 3 // 2
     lasts = draw(st.lists(st.integers(sight + 1, sight * 6), max_size=6))
     flips = [sum(lasts[: k + 1]) for k in range(len(lasts))]
@@ -305,36 +305,45 @@ def _outcome(world: World, sent: int, done: int, chance: Random) -> Outcome:
 
 # ------------------------------------------------------------------------------------------------ strategies
 
-patterns = st.text(alphabet="oooxxx?-", min_size=2, max_size=40)
+_flapping = st.text("xxo", min_size=5, max_size=20)
+_one_outage = st.builds(lambda a, b: "o" * a + "x" * b + "oo", st.integers(0, 4), st.integers(3, 14))
+_runs = st.tuples(st.sampled_from("oxxo?-"), st.sampled_from([1, 6, 2, 3, 1])).map(
+    lambda run: run[0] * run[1]
+)
+_anything = st.lists(_runs, min_size=3, max_size=12).map("".join).map(lambda text: text[:20])
+
+patterns = st.one_of(_anything, _one_outage, _flapping)
 """What a probe saw, one letter a slot, as `Journal.seen` takes it."""
 
 
 @st.composite
-def declared(draw: st.DrawFn, length: int = 400) -> dict[str, Any]:
+def declared(draw: st.DrawFn, length: int = 200) -> dict[str, Any]:
     """A deduction in the first `length` seconds."""
-    start = draw(st.integers(-20, length))
+    start = draw(st.integers(-20, length // 2))
     kinds = ["suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault"]
     return {
         "kind": draw(st.sampled_from(kinds)),
-        "spans": ((start, start + draw(st.integers(1, length))),),
-        "scope": draw(st.sampled_from([("*",), ("s",), ("r",), ("elsewhere",)])),
-        "standing": draw(st.sampled_from(["accepted", "accepted", "refused", "disputed", "proposed"])),
-        "sent": draw(st.sampled_from([-3600, -10 * 86_400])),
+        "spans": ((start, start + draw(st.integers(length // 20, length))),),
+        "scope": draw(st.sampled_from([("*",), ("s",), ("r",), ("*",), ("elsewhere",)])),
+        "standing": draw(
+            st.sampled_from(["accepted", "accepted", "disputed", "accepted", "refused", "proposed"])
+        ),
+        "sent": draw(st.sampled_from([-10 * 86_400, -10 * 86_400, -3600])),
         "received": 0,
     }
 
 
 @st.composite
-def noticed(draw: st.DrawFn, length: int = 400) -> dict[str, Any]:
+def noticed(draw: st.DrawFn, length: int = 200) -> dict[str, Any]:
     """A reservation of some of the first `length` seconds."""
-    start = draw(st.integers(-20, length))
-    end = start + draw(st.integers(1, length))
-    came = draw(st.sampled_from([end, end + 86_400, end + 3 * 86_400]))
+    start = draw(st.integers(-20, length // 2))
+    end = start + draw(st.integers(length // 20, length))
+    came = draw(st.sampled_from([end, end + 86_400, start + 2 * 86_400 + 50, end + 3 * 86_400]))
     return {
         "services": ("s",),
         "certain": (),
         "possible": ((start, end),),
-        "state": draw(st.sampled_from(["sent", "delivered", "refused"])),
+        "state": draw(st.sampled_from(["delivered", "delivered", "refused"])),
         "sent": end,
         "received": came,
     }

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.account import Account, draw, replay, to_json
 from collector.core.attainment import Attainment
 from collector.core.record import AtLeast, Line, Outcome, Plan, Reason, Sample, Start
 from collector.core.sight import Harvest, Track
-from collector.core.timeline import DAY, Span, difference, intersection, union
+from collector.core.timeline import DAY, Span, difference, duration, intersection, union
 from collector.core.verdict import States, seen, service_states, watches
 from tests.strategies import (
     BLIND,
@@ -42,10 +42,18 @@ from tests.strategies import (
     worlds,
 )
 
-LENGTH = 400
-deductions = st.lists(declared(LENGTH), max_size=4)
-notices = st.lists(noticed(LENGTH), max_size=3)
-promises = st.sampled_from(["load-balancer.availability", "internet.access", "object-storage.publish-api"])
+LENGTH = 200
+deductions = st.lists(declared(LENGTH), min_size=1, max_size=3)
+notices = st.lists(noticed(LENGTH), min_size=1, max_size=2)
+promises = st.sampled_from(["internet.access", "internet.firewall", "load-balancer.availability"])
+
+
+GRACE = contract().grace
+assert GRACE is not None
+BRIEF = msgspec.structs.replace(
+    contract(), grace=msgspec.structs.replace(GRACE, amount=15 * S, joined_within=25 * S)
+)
+"""The contract with a grace that leaves something of the short outages made here."""
 
 
 def journal(pattern: str, *facts: dict[str, Any], commitment: str = "load-balancer.availability") -> Journal:
@@ -55,9 +63,8 @@ def journal(pattern: str, *facts: dict[str, Any], commitment: str = "load-balanc
     return made
 
 
-def states_of(made: Journal, until: float) -> States:
-    evidence = replay({made.origin: made.lines}, contract(), instant(until))
-    told = evidence.testimonies
+def states_of(*made: Journal, until: float) -> States:
+    told = replay({one.origin: one.lines for one in made}, contract(), instant(until)).testimonies
     (states,) = service_states(watches(told, instant(until)), seen(told, "not-unavailable")).values()
     return states
 
@@ -158,7 +165,7 @@ def test_the_bounds_hold_for_a_service_of_several_probes(world: World, down_when
 
 
 def holds(world: World, made: Journal) -> None:
-    states = states_of(made, world.length / 1000)
+    states = states_of(made, until=world.length / 1000)
     assert not difference(states.down, world.down)
     assert not intersection(world.down, states.up)
 
@@ -180,6 +187,7 @@ def test_one_line_at_a_time_is_the_same_as_all_at_once(pattern: str, seed: int) 
     for line in lines:
         live.feed(line)
         whole.feed(line)
+        live.tail()  # looking changes nothing
         if chance.randrange(4) == 0:
             absorb(told, live.take())
             live = Track.restore(json.loads(json.dumps(live.snapshot())))
@@ -225,37 +233,35 @@ def test_the_order_in_which_declarations_arrive_makes_no_odds(
 # -------------------------------------------------------------------------------------------------- law 5
 
 
-@given(st.lists(patterns, min_size=1, max_size=3), st.sampled_from(["any", 2, "all"]), st.data())
+@given(st.lists(patterns, min_size=1, max_size=3), st.sampled_from(["any", 2, "all"]))
 def test_a_blind_sample_in_place_of_any_never_lowers_the_observed_best(
-    seen_by: list[str], down_when: Any, data: st.DataObject
+    seen_by: list[str], down_when: Any
 ) -> None:
-    """Law 5, the law against false claims.
+    """Law 5, the law against false claims: every sample in turn; of one window, best falls as DOWN grows.
 
     For `all` it holds where every probe is needed as a witness; see the test below for where it does not.
     """
     made = several(seen_by, down_when, witnesses=len(seen_by) if down_when == "all" else 1)
-    samples = [k for j in made for k, line in enumerate(j.lines) if isinstance(line, Sample)]
-    assume(samples)
-    which = data.draw(st.integers(0, len(made) - 1))
-    mine = [k for k, line in enumerate(made[which].lines) if isinstance(line, Sample)]
-    assume(mine)
-    k = data.draw(st.sampled_from(mine))
+    before = down_of(made)
 
-    before = attainment(*made, until=LENGTH).observed
-    made[which].lines[k] = msgspec.structs.replace(made[which].lines[k], outcome=BLIND, reason=Reason.ROUTE)
-    after = attainment(*made, until=LENGTH).observed
+    for one in made:
+        for k, line in enumerate(one.lines):
+            if isinstance(line, Sample):
+                one.lines[k] = msgspec.structs.replace(line, outcome=BLIND, reason=Reason.ROUTE)
+                assert down_of(made) <= before
+                one.lines[k] = line
 
-    assert before.best is not None
-    assert after.best is not None
-    assert after.best >= before.best
+
+def down_of(made: list[Journal]) -> int:
+    return duration(states_of(*made, until=LENGTH).down)
 
 
 def several(seen_by: list[str], down_when: Any, witnesses: int) -> list[Journal]:
-    """One origin, vantage point and probe for each pattern, all of one service."""
+    """One origin, vantage point and probe for each pattern, all of one service; sight bridges a lost slot."""
     rule = AtLeast(min(down_when, len(seen_by))) if isinstance(down_when, int) else down_when
     rules = service(down_when=rule, witnesses=witnesses)
     return [
-        Journal(f"v{k}-1", f"v{k}").start().clock().plan([rules], [probe(burst=8)]).seen(pattern, 2 * k)
+        Journal(f"v{k}-1", f"v{k}").start().clock().plan([rules], [probe(burst=8)]).seen(pattern, k, every=5)
         for k, pattern in enumerate(seen_by)
     ]
 
@@ -266,11 +272,11 @@ def test_under_all_a_probe_gone_blind_can_make_others_enough() -> None:
     Two probes see the service fail and the third sees it up: not all fail, so it is up. With the third
     blind, the two that are left are all there is, and V1 holds for them. The rule is followed as written.
     """
-    up = several(["xxx", "xxx", "ooo"], "all", witnesses=2)
-    blind = several(["xxx", "xxx", "o?o"], "all", witnesses=2)
+    up = several(["xxxx", "xxxx", "oooo"], "all", witnesses=2)
+    blind = several(["xxxx", "xxxx", "o?oo"], "all", witnesses=2)
 
-    assert attainment(*up, until=30, over=(5, 14)).down == 0
-    assert attainment(*blind, until=30, over=(5, 14)).down > 0
+    assert attainment(*up, until=30, over=(5, 9)).down == 0
+    assert attainment(*blind, until=30, over=(5, 9)).down > 0
 
 
 @given(patterns, st.integers(0, LENGTH), st.booleans())
@@ -297,7 +303,9 @@ def test_one_more_deduction_never_lowers_best_and_twice_is_once(
 ) -> None:
     """Law 7, while the period stays whole."""
     before, once, twice = (
-        attainment(journal(pattern, *taken, *m, commitment=commitment), until=LENGTH, readings=readings).net
+        attainment(
+            journal(pattern, *taken, *m, commitment=commitment), until=LENGTH, by=BRIEF, readings=readings
+        ).net
         for m in ([], [one], [one, one])
     )
 
@@ -314,15 +322,15 @@ def test_a_deduction_over_up_or_unknown_changes_nothing(
     """Law 7. The reading `overrun` is apart: maintenance that ends in an outage goes on with it."""
     readings["overrun"] = "as-announced"
     plain = journal(pattern, commitment=commitment)
-    states = states_of(plain, LENGTH)
+    states = states_of(plain, until=LENGTH)
     ((start, end),) = one["spans"]
     free = difference((Span(instant(start), instant(end)),), union(states.down, states.edge))
     one["spans"] = tuple(((s - T0) / S, (e - T0) / S) for s, e in free)
 
     with_it = journal(pattern, one, commitment=commitment)
 
-    assert attainment(plain, until=LENGTH, readings=readings) == attainment(
-        with_it, until=LENGTH, readings=readings
+    assert attainment(plain, until=LENGTH, by=BRIEF, readings=readings) == attainment(
+        with_it, until=LENGTH, by=BRIEF, readings=readings
     )
 
 
@@ -338,7 +346,7 @@ def test_whole_weeks_later_every_observed_figure_is_the_same(
     made = journal(pattern, *taken)
     moved = Journal(lines=[_later(line, by) for line in made.lines])
 
-    here = attainment(made, until=LENGTH, readings=readings)
+    here = attainment(made, until=LENGTH, by=BRIEF, readings=readings)
     there = attainment(moved, over=(by / S, by / S + LENGTH), as_of=by / S + LENGTH, readings=readings)
 
     assert _figures(here) == _figures(there)
