@@ -2,4 +2,8 @@
 # The installed `constat`: the settings and the data of this machine, unless told otherwise.
 export CONSTAT_CONFIG="${CONSTAT_CONFIG:-/etc/constat/constat.toml}"
 export STATE_DIRECTORY="${STATE_DIRECTORY:-/var/lib/constat}"
+case "$(id -u):${1:-}" in
+# An index that root makes is one that the exporter cannot write any more.
+0:rebuild | 0:serve) exec runuser -u constat-exporter -- "$0" "$@" ;;
+esac
 exec /opt/constat/current/bin/python -I -m exporters "$@"

@@ -149,9 +149,8 @@ def state(installed: Path) -> Iterator[Path]:
     subprocess.run(["systemd-sysusers", f"--root={installed}", "constat.conf"], check=True)
     subprocess.run(["systemd-tmpfiles", "--create", f"--root={installed}", "constat.conf"], check=True)
     directory = installed / "var/lib/constat"
-    done = acting(
-        installed, "constat-collector", "Path('journal/o').mkdir(); Path('journal/o/a').write_text('x')"
-    )
+    evidence = "Path('journal/o').mkdir(); [Path(p, 'a').write_text('x') for p in ('journal/o', 'documents')]"
+    done = acting(installed, "constat-collector", evidence)
     assert done.returncode == 0, done.stderr
     yield directory
     shutil.rmtree(directory)
@@ -175,10 +174,12 @@ def acting(installed: Path, user: str, code: str) -> subprocess.CompletedProcess
         "Path('index.sqlite').write_text('x'); Path('index.sqlite').unlink()",
         "Path('index.new').write_text('x'); Path('index.new').rename('index.sqlite')",
         "Path('inbox/t').write_text('x'); Path('inbox/t').rename('inbox/d.json')",
+        "Path('documents/t').write_text('x'); Path('documents/t').rename('documents/d')",
+        "Path('budget').open('r+').write('x')",
     ],
 )
 def test_exporter_may(installed: Path, state: Path, code: str) -> None:
-    """What the reading process is for: read the journal, keep its index, hand declarations in."""
+    """What the reading process is for: read the journal, keep its index, hand in declarations, documents."""
     done = acting(installed, "constat-exporter", code)
 
     assert done.returncode == 0, done.stderr
@@ -192,7 +193,9 @@ def test_exporter_may(installed: Path, state: Path, code: str) -> None:
         "Path('journal/o/a').unlink()",
         "Path('journal').rename('elsewhere')",
         "Path('checkpoints/o').mkdir()",
-        "Path('documents/d').write_text('y')",
+        "Path('documents/a').write_text('y')",
+        "Path('documents/a').unlink()",
+        "Path('documents/t').write_text('x'); Path('documents/t').rename('documents/a')",
         "list(Path('keys').iterdir())",
         "Path('keys').rename('elsewhere')",
     ],
