@@ -1,0 +1,234 @@
+"""What people declare enters the journal exactly once, whatever happens, or is put aside with the reason."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from collector.core import record
+from collector.core.record import Declaration, DeclarationKind
+from collector.core.timeline import HOUR
+from collector.errors import DeclarationError
+from collector.journal import declarations, documents, inbox
+from collector.journal.inbox import Inbox
+from collector.journal.layout import OriginDir
+from collector.journal.origin import open_origin
+from collector.journal.writer import Writer
+from tests.journal.lines import NOON, raw_lines
+
+SPAN = [NOON, NOON + HOUR]
+
+VALUES: dict[str, Any] = {
+    "spans": [SPAN], "scope": ["s3"], "standing": "accepted", "number": "42", "severity": 1, "opened": NOON,
+    "account": "123", "month": "2026-11", "amount_cents": 100, "issued": NOON, "zones": ["a"], "from": NOON,
+    "services": ["s3"], "possible": [SPAN], "state": "sent", "document": "0" * 64, "root": "r", "size": 9,
+    "statement": "st", "claim": "c", "expires": NOON, "text": "t", "resources": [], "to": NOON + 1,
+    "certain": [], "ongoing": False, "message_id": "m@x", "complete": NOON, "first_answer": NOON,
+    "waiting": [SPAN], "solved": NOON + 1, "sent": NOON, "received": NOON, "why": "w",
+    "supersedes": "earlier",
+}  # fmt: skip
+"""A right value for each key."""
+
+NOTE = {"kind": "note", "by": "fh", "text": "t"}
+WORK = {"kind": "planned-maintenance", "by": "fh", "spans": [SPAN], "scope": ["*"], "standing": "proposed"}
+
+
+@asynccontextmanager
+async def collecting(state: Path) -> AsyncIterator[tuple[Inbox, Writer]]:
+    writer = Writer(open_origin(state, "paris", "m"), now=lambda: NOON, boot=lambda: 0)
+    writer.open()
+    try:
+        yield Inbox(state, writer, now=lambda: NOON), writer
+    finally:
+        await writer.close()
+
+
+def declared(place: OriginDir) -> list[Declaration]:
+    lines = [record.decode(line) for line in raw_lines(place)]
+    return [line for line in lines if isinstance(line, Declaration)]
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+def test_every_kind_of_declaration_has_its_needs() -> None:
+    assert set(get_args(DeclarationKind)) == set(declarations.NEEDS)
+
+
+@pytest.mark.parametrize("kind", declarations.NEEDS)
+def test_each_kind_is_taken_with_what_it_needs_and_with_all_it_may_have_and_not_with_less(kind: str) -> None:
+    keys = declarations.NEEDS[kind]
+    least = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in keys}}
+    most = {
+        **least,
+        **{key: VALUES[key] for key in (*declarations.COMMON[3:], *declarations.MAY.get(kind, ()))},
+    }
+
+    assert declarations.checked(least).kind == kind
+    assert declarations.decoded(msgspec.json.encode(most)) == declarations.checked(most)
+    for key in ("id", "by", *keys):
+        with pytest.raises(DeclarationError, match=f"^{key}: "):
+            declarations.checked({k: v for k, v in least.items() if k != key})
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"kind": "holiday"}, "kind: expected one of suspension"),
+        ({"kind": ["note"]}, "kind: expected one of"),
+        ({"spams": [SPAN]}, "spams: expected only"),
+        ({"amount_cents": 3}, "amount_cents: expected only"),
+        ({"seq": 3}, "seq: expected only"),
+        ({"at": NOON}, "at: expected only"),
+        ({"spans": [[NOON + HOUR, NOON]]}, r"spans\[0\]: expected an end after the start"),
+        ({"spans": [[NOON, NOON]]}, r"spans\[0\]: expected an end after the start"),
+        ({"spans": [SPAN, [NOON + 1, NOON + 2 * HOUR]]}, r"spans\[1\]: expected spans in order"),
+        ({"spans": []}, "spans: expected something"),
+        ({"spans": [[NOON]]}, "Expected `array` of length 2"),
+        ({"spans": [[NOON // 10**6, NOON // 10**6 + 60]]}, r"spans\[0\]\[0\]: expected microseconds"),
+        ({"spans": [[float(NOON), NOON + HOUR]]}, r"Expected `int`, got `float`.*spans"),
+        ({"standing": "maybe"}, "Invalid enum value 'maybe'"),
+        ({"scope": ["*", 3]}, r"Expected `str`, got `int`.*scope\[1\]"),
+        ({"id": "../x"}, "id: expected up to 128 letters"),
+        ({"id": ".hidden"}, "id: expected up to 128 letters"),
+        ({"document": "letter.pdf"}, "document: expected a SHA-256"),
+        ({"supersedes": "i"}, "supersedes: expected another"),
+        ({"by": ""}, "by: expected something"),
+        ({"sent": 12}, "sent: expected microseconds"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DeclarationError, match=problem):
+        declarations.checked({"id": "i", **WORK, **change})
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(DeclarationError, match=r"by: .*; scope: .*; spams: "):
+        declarations.checked(
+            {"id": "i", "kind": "force-majeure", "spans": [SPAN], "standing": "x", "spams": 1}
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("notice", {"state": "lost"}), ("invoice", {"month": "2026-13"}), ("invoice", {"amount_cents": -1}),
+     ("ticket", {"solved": NOON - 1}), ("deployment", {"to": NOON - 1})],
+)  # fmt: skip
+def test_values_that_cannot_be_are_refused(kind: str, change: dict[str, Any]) -> None:
+    right = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declarations.NEEDS[kind]}}
+    with pytest.raises(DeclarationError, match=next(iter(change))):
+        declarations.checked({**right, **change})
+
+
+async def test_a_declaration_handed_in_becomes_a_line_and_its_file_goes(tmp_path: Path) -> None:
+    id_ = inbox.submit(tmp_path, WORK)
+    assert inbox.fate(tmp_path, id_) == "queued"
+    async with collecting(tmp_path) as (box, writer):
+        assert await box.take() == 1
+        assert inbox.fate(tmp_path, id_) == "taken"
+    (line,) = declared(writer.origin.place)
+
+    assert (line.id, line.kind, line.at, line.spans) == (id_, WORK["kind"], NOON, ((NOON, NOON + HOUR),))
+    assert files(tmp_path / "inbox") == []
+
+
+def test_what_is_wrong_is_not_handed_in_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DeclarationError):
+        inbox.submit(tmp_path, {**NOTE, "spans": []})
+    assert files(tmp_path / "inbox") == []
+
+
+async def test_after_a_crash_between_the_line_and_the_removal_nothing_is_doubled(tmp_path: Path) -> None:
+    id_ = inbox.submit(tmp_path, NOTE)
+    data = (tmp_path / "inbox" / f"{id_}.json").read_bytes()
+    for _ in range(2):
+        async with collecting(tmp_path) as (box, writer):
+            (tmp_path / "inbox" / f"{id_}.json").write_bytes(data)
+            await box.take()
+            (tmp_path / "inbox" / f"{id_}.json").write_bytes(data)
+            (tmp_path / "inbox" / "copy.json").write_bytes(data)
+            assert await box.take() == 0
+            assert files(tmp_path / "inbox") == []
+
+    assert [line.id for line in declared(writer.origin.place)] == [id_]
+
+
+async def test_what_does_not_decode_is_put_aside_with_the_reason_and_keeps_nobody_waiting(
+    tmp_path: Path,
+) -> None:
+    box_directory = tmp_path / "inbox"
+    box_directory.mkdir()
+    (box_directory / "a.json").write_bytes(b"{")
+    (box_directory / "b.json").write_bytes(b'"text"')
+    (box_directory / "c.json").write_bytes(msgspec.json.encode({"id": "c", **WORK, "spans": [SPAN[::-1]]}))
+    (box_directory / "d.json").mkdir()
+    (box_directory / "e.json").symlink_to("/etc/hostname")
+    (box_directory / "f.json").write_bytes(b" " * (inbox.LIMIT_BYTES + 1))
+    (box_directory / "g.json").write_bytes(b'{"id":"\xff"}')
+    os.mkfifo(box_directory / "h.json")
+    (box_directory / ".half.json.tmp").write_bytes(b"{")
+    (box_directory / "notes.txt").write_bytes(b"{")
+    id_ = inbox.submit(tmp_path, NOTE)
+    async with collecting(tmp_path) as (box, writer):
+        assert await box.take() == 1
+
+    assert [line.id for line in declared(writer.origin.place)] == [id_]
+    assert files(box_directory) == [".half.json.tmp", "notes.txt"]
+    assert files(tmp_path / "rejected") == sorted(n + s for n in "abcdefgh" for s in (".json", ".json.why"))
+    assert "expected an end after the start" in (tmp_path / "rejected" / "c.json.why").read_text()
+    assert "expected an end after the start" in inbox.fate(tmp_path, "c")
+
+
+async def test_a_second_file_of_a_name_does_not_replace_the_first_among_the_rejected(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as (box, _):
+        for text in (b"{", b"["):
+            (tmp_path / "inbox").mkdir(exist_ok=True)
+            (tmp_path / "inbox" / "a.json").write_bytes(text)
+            await box.take()
+
+    assert files(tmp_path / "rejected") == ["a.2.json", "a.2.json.why", "a.json", "a.json.why"]
+
+
+async def test_a_correction_must_name_a_declaration_that_is_there(tmp_path: Path) -> None:
+    async with collecting(tmp_path) as (box, writer):
+        inbox.submit(tmp_path, {"id": "b-first", **NOTE})
+        inbox.submit(tmp_path, {"id": "a-correction", **NOTE, "supersedes": "b-first"})
+        os.utime(tmp_path / "inbox" / "b-first.json", ns=(0, 0))
+        inbox.submit(tmp_path, {"id": "c-lost", **NOTE, "supersedes": "nothing"})
+        assert await box.take() == 2
+
+    assert [line.id for line in declared(writer.origin.place)] == ["b-first", "a-correction"]
+    assert "expected a declaration in the journal" in inbox.fate(tmp_path, "c-lost")
+
+
+async def test_while_the_disk_will_not_have_a_line_its_file_stays_and_it_is_written_once(
+    tmp_path: Path,
+) -> None:
+    async with collecting(tmp_path) as (box, writer):
+        place = writer.origin.place
+        aside = place.directory.with_name("aside")
+        place.directory.rename(aside)
+        id_ = inbox.submit(tmp_path, NOTE)
+        assert await box.take() == 0
+        assert await box.take() == 0
+        assert inbox.fate(tmp_path, id_) == "queued"
+        aside.rename(place.directory)
+        assert await writer.flush()
+        await box.take()
+        assert inbox.fate(tmp_path, id_) == "taken"
+
+    assert [line.id for line in declared(place)] == [id_]
+
+
+def test_a_document_is_kept_once_under_the_hash_of_its_bytes(tmp_path: Path) -> None:
+    digest = documents.keep(tmp_path, b"a letter")
+    assert documents.keep(tmp_path, b"a letter") == digest
+
+    assert files(tmp_path / "documents") == [digest]
+    assert (tmp_path / "documents" / digest).read_bytes() == b"a letter"
+    assert digest == "5bb27fb86c807b2ff46917449e038a93779fe33ceae2ffc4c843c00c718e4183"
