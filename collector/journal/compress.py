@@ -33,7 +33,7 @@ def compress(path: Path, stopped: Callable[[], bool]) -> None:
     target = path.with_name(path.name + ".gz")
     if not target.exists():
         temporary = path.with_name(f".{target.name}.tmp")
-        with path.open("rb") as plain, temporary.open("wb") as raw:
+        with path.open("rb") as plain, layout.created(temporary) as raw:
             with gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed:
                 while block := plain.read(_BLOCK):
                     packed.write(block)

@@ -130,9 +130,12 @@ def _read(path: Path) -> _Found:
     """A file of the inbox; it is not ours, and may be anything."""
     if not stat.S_ISREG(path.lstat().st_mode):
         return _Found(path, None, "expected a file")
-    # It may be a link or a pipe by now.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        data = file.read(LIMIT_BYTES + 1)
+    try:
+        # It may be a link or a pipe by now.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            data = file.read(LIMIT_BYTES + 1)
+    except OSError as error:
+        return _Found(path, None, f"expected to read it, got: {error}")
     if len(data) > LIMIT_BYTES:
         return _Found(path, None, f"expected at most {LIMIT_BYTES} bytes")
     try:

@@ -104,12 +104,17 @@ def checkpoint_path(directory: Path, number: int) -> Path:
 def replace(path: Path, data: bytes) -> None:
     """Make `path` hold `data`, durably: at any moment, power cuts included, it is the old or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with created(temporary) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
     sync_directory(path.parent)
+
+
+def created(path: Path) -> IO[bytes]:
+    """An empty file to write, which the group may read and the world may not."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb")
 
 
 def sync_directory(directory: Path) -> None:

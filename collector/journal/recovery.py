@@ -1,5 +1,8 @@
 """Where a writer goes on after whatever happened: last whole line, tree, what is covered and declared."""
 
+import errno
+import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,18 +50,30 @@ class Recovered:
 def recover(origin: OriginDir) -> Recovered:
     """Read as little as will do. UnfitError where lines are missing that were there once."""
     found = Recovered(declared=declared(origin.directory))
-    names = origin.names()
+    names = [name for name in origin.names() if layout.hour_start(name) is not None]
     if names:
-        start = next(s for s in _candidates(origin, names, len(found.declared)) if s is not None)
-        _replay(origin, names, start, found)
+        try:
+            start = next(s for s in _candidates(origin, names, len(found.declared)) if s is not None)
+            _replay(origin, names, start, found)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UnfitError(f"an archive is damaged: {error}") from error
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise UnfitError(f"the disk does not give lines back: {error}") from error
     _held_to_its_word(origin, found)
     return found
 
 
 def declared(directory: Path) -> dict[str, None]:
-    """Ids that an origin's `declared` file names, one checked line each."""
-    lines = _contents(directory / layout.DECLARED).split(b"\n")[:-1]
-    return {text.decode(): None for line in lines if (text := treefile.unchecked(line))}
+    """Ids that an origin's `declared` file names, one checked line each, in the order of the journal."""
+    ids: dict[str, None] = {}
+    for line in _contents(directory / layout.DECLARED).split(b"\n")[:-1]:
+        text = treefile.unchecked(line)
+        if text is None:
+            break  # from here on they are read from the lines again
+        ids[text.decode()] = None
+    return ids
 
 
 def _candidates(origin: OriginDir, names: list[str], known: int) -> Iterator[State | None]:

@@ -98,19 +98,33 @@ def remove_all(directory: Path) -> None:
     (directory / layout.DECLARED).unlink()
 
 
+def damage_declared(directory: Path) -> None:
+    path = directory / layout.DECLARED
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+
+
 def remove_declared(directory: Path) -> None:
     (directory / layout.DECLARED).unlink()
 
 
 @pytest.mark.parametrize(
     "harm",
-    [damage_nothing, remove_frontier, tear_frontier, remove_tree, tear_tree, remove_declared, remove_all],
+    [
+        damage_nothing,
+        remove_frontier,
+        tear_frontier,
+        remove_tree,
+        tear_tree,
+        remove_declared,
+        damage_declared,
+        remove_all,
+    ],
 )
 def test_without_any_of_its_side_files_a_writer_goes_on_with_the_same_tree(
     tmp_path: Path, harm: object
 ) -> None:
     journal = Journal(tmp_path)
-    journal.append([plan(probe("api")), declaration("one")])
+    journal.append([plan(probe("api")), declaration("one"), declaration("two")])
     for hour in range(3):
         journal.samples(300, NOON + hour * HOUR)
     stale = (journal.place.directory / layout.FRONTIER).read_bytes()
@@ -121,15 +135,15 @@ def test_without_any_of_its_side_files_a_writer_goes_on_with_the_same_tree(
 
     again = Journal(tmp_path)
     assert again.origin.name == journal.origin.name
-    assert again.origin.declared == {"one"}
+    assert again.origin.declared == {"one", "two"}
     assert again.origin.open_until(NOON + 3 * HOUR) != []
     again.samples(200, NOON + 2 * HOUR)
     again.close()
-    assert everything(again.place) == (list(range(1402)), [])
+    assert everything(again.place) == (list(range(1403)), [])
     assert all(getattr(item, "verified", False) for item in read(again.place))
     (again.place.directory / layout.FRONTIER).write_bytes(stale)
     third = Journal(tmp_path)
-    assert third.store.size == 1402
+    assert third.store.size == 1403
     third.crash()
 
 
