@@ -152,7 +152,7 @@ class _Teller:
         )
         if now is None:
             return Group(head, "", "waiting for the first line of the journal")
-        shown = now.account.outages[-6:]
+        shown = now.account.outages[-5:]
         return Group(
             head,
             "",

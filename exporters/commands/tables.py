@@ -120,19 +120,13 @@ def _bounds(figure: Figure) -> str:
 
 
 def outages(found: Iterable[Outage], where: tzinfo) -> Table:
-    """Outages with what is certain of each, and what is possible."""
-    table = _table(("service", "certain from", "to", "lasting", "possible from", "to", "lasting", ""))
+    """Outages with what is certain of each, and below it what is possible."""
+    table = _table(("service", "downtime", "from", "to", "lasting"))
     for outage in found:
-        possible_to = "goes on" if outage.open else show.instant(outage.ends, where)
-        table.add_row(
-            outage.service,
-            *(_hull(outage.certain, where)),
-            show.duration(duration(outage.certain)),
-            show.instant(outage.begins, where),
-            possible_to,
-            show.duration(duration(outage.possible)),
-            Text("open", "bold red") if outage.open else "",
-        )
+        table.add_row(outage.service, "certain", *_hull(outage.certain, where), _lasting(outage.certain))
+        begins, ends = _hull(outage.possible, where)
+        until = Text("goes on", "bold red") if outage.open else ends
+        table.add_row("", "possible", begins, until, _lasting(outage.possible))
     return table
 
 
@@ -140,6 +134,10 @@ def _hull(parts: Spans, where: tzinfo) -> tuple[str, str]:
     if not parts:
         return "nothing", ""
     return show.instant(parts[0].start, where), show.instant(parts[-1].end, where)
+
+
+def _lasting(parts: Spans) -> str:
+    return show.duration(duration(parts))
 
 
 def _table(columns: Sequence[str]) -> Table:

@@ -17,11 +17,8 @@ def zone(name: str, *, utc: bool) -> tzinfo:
 
 
 def instant(at: Instant, where: tzinfo) -> str:
-    """`at` with its offset, to the last microsecond that is not zero: "2026-11-22 14:03:05.25+01:00"."""
-    local = (EPOCH + timedelta(microseconds=at)).astimezone(where)
-    fraction = f"{local.microsecond:06d}".rstrip("0")
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M:%S}{'.' if fraction else ''}{fraction}{offset[:3]}:{offset[3:5]}"
+    """`at` with its offset: "2026-11-22 14:03:05.250000+01:00", without the fraction where there is none."""
+    return (EPOCH + timedelta(microseconds=at)).astimezone(where).isoformat(" ")
 
 
 def duration(length: Duration) -> str:

@@ -19,7 +19,7 @@ PARIS = ZoneInfo("Europe/Paris")
     [
         (1_774_746_000_000_000, PARIS, "2026-03-29 03:00:00+02:00"),  # the moment summer time begins
         (1_774_745_999_999_999, PARIS, "2026-03-29 01:59:59.999999+01:00"),
-        (1_774_746_000_250_000, UTC, "2026-03-29 01:00:00.25+00:00"),
+        (1_774_746_000_250_000, UTC, "2026-03-29 01:00:00.250000+00:00"),
     ],
 )
 def test_instants_carry_their_offset_and_every_microsecond(at: int, where: ZoneInfo, text: str) -> None:
