@@ -4,6 +4,7 @@ Grace is the one deduction that is an amount and not a time, so its place matter
 other deductions have left. It takes certain downtime first and, where that is shorter, EDGE.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -161,6 +162,13 @@ _SCOPES: Mapping[Choice, Callable[[Service, str, Grace], tuple[bool, bool]]] = {
 """Whether a commitment of a service has grace in network incidents, and whether without one too."""
 
 
+def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
+    """Those of `parts`, which are in order of time and disjoint, that share an instant with `possible`."""
+    first_in = bisect_right(parts, possible[0].start, key=lambda part: part.ends)
+    last_in = bisect_left(parts, possible[-1].end, first_in, key=lambda part: part.begins)
+    return [part for part in parts[first_in:last_in] if intersection(part.possible, possible)]
+
+
 def spared(
     service: Service,
     commitment: str,
@@ -169,22 +177,23 @@ def spared(
     grace: Grace,
     readings: Readings,
 ) -> tuple[Spared, ...]:
-    """The incidents in which a commitment of a service has grace, in order of time.
+    """The incidents in which a commitment of a service has grace, in order of when their pools begin.
 
     `network` are the incidents of the service's region; its outage belongs to every one that it overlaps.
     """
     in_incidents, always = _SCOPES[readings["grace-scope"]](service, commitment, grace)
     parts = _parts(outages, readings)
     found: list[Spared] = []
-    if in_incidents:
-        for incident in network:
-            pool = union(*(part.possible for part in parts if intersection(incident.possible, part.possible)))
-            if pool:
-                found.append(Spared(incident, pool))
+    touched: set[str] = set()
+    for incident in network if in_incidents else ():
+        belonging = _overlapping(parts, incident.possible)
+        touched.update(part.id for part in belonging)
+        if belonging:
+            found.append(Spared(incident, union(*(part.possible for part in belonging))))
     if always:
-        alone = [part for part in parts if not any(intersection(i.possible, part.possible) for i in network)]
+        alone = [part for part in parts if part.id not in touched]
         found += (Spared(one, one.possible) for one in _grouped(alone, service.region, grace, readings))
-    return tuple(sorted(found, key=lambda one: (one.incident.begins, one.incident.id)))
+    return tuple(sorted(found, key=lambda one: (one.pool[0].start, one.incident.begins, one.incident.id)))
 
 
 # ------------------------------------------------------------------------------------- reading grace-kind
@@ -219,16 +228,28 @@ class Graced(NamedTuple):
 def graced(
     down: Spans, edge: Spans, given: Sequence[Spared], grace: Grace | None, readings: Readings
 ) -> Graced:
-    """What of `down` and `edge`, as the other deductions left them in one window, is grace (G2)."""
-    taken_down: Spans = NOTHING
-    taken_edge: Spans = NOTHING
+    """What of `down` and `edge`, as the other deductions left them in one window, is grace (G2).
+
+    `given` is in the order of `spared`: what was taken concerns only pools that begin before all earlier ones
+    have ended, so the rest need not be looked at again.
+    """
+    taken: list[tuple[Spans, Spans]] = []
     because: list[str] = []
+    here: tuple[Spans, Spans] = NOTHING, NOTHING
+    reach: Instant | None = None
     for one in given:
         assert grace is not None
-        more_down, more_edge = _KINDS[readings["grace-kind"]](
-            difference(down, taken_down), difference(edge, taken_edge), one, grace.amount
+        hull = Span(one.pool[0].start, one.pool[-1].end)
+        if reach is None or hull.start >= reach:
+            here = NOTHING, NOTHING
+        reach = hull.end if reach is None else max(reach, hull.end)
+        left_down, left_edge = (
+            difference(within(down, hull), here[0]),
+            difference(within(edge, hull), here[1]),
         )
-        if more_down or more_edge:
+        more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
+        if more[0] or more[1]:
             because.append(one.incident.id)
-            taken_down, taken_edge = union(taken_down, more_down), union(taken_edge, more_edge)
-    return Graced(taken_down, taken_edge, tuple(because))
+            taken.append(more)
+            here = union(here[0], more[0]), union(here[1], more[1])
+    return Graced(union(*(down for down, _ in taken)), union(*(edge for _, edge in taken)), tuple(because))

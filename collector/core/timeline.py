@@ -5,9 +5,11 @@ spans is kept sorted, disjoint and without empty or touching members. All that i
 set difference, so nothing can be taken off twice.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
+from operator import itemgetter
 from typing import Annotated, NamedTuple, TypeAlias
 
 Instant: TypeAlias = int
@@ -120,9 +122,15 @@ def difference(a: Spans, b: Spans) -> Spans:
     return tuple(left)
 
 
+_start, _end = itemgetter(0), itemgetter(1)
+
+
 def within(a: Spans, window: Span) -> Spans:
     """The part of `a` that lies in `window`: edges cut, never whole members chosen."""
-    return intersection(a, (window,)) if window.end > window.start else NOTHING
+    if window.end <= window.start:
+        return NOTHING
+    first_in = bisect_right(a, window.start, key=_end)
+    return intersection(a[first_in : bisect_left(a, window.end, first_in, key=_start)], (window,))
 
 
 def duration(a: Spans) -> Duration:

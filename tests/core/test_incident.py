@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from collector.core.attainment import Attainment
 from collector.core.contract import Grace
 from collector.core.incident import Incident, Spared, Told, graced, incidents
 from collector.core.outage import runs
@@ -183,3 +184,31 @@ def test_each_window_has_its_own_two_minutes() -> None:
 
     assert before.net.amount == before.down - 120 * SECOND
     assert after.net.amount == after.down - 120 * SECOND
+
+
+def test_an_outage_has_the_grace_of_every_incident_that_it_overlaps() -> None:
+    """G1 to the letter, safe: two addresses of one region that are down together are two incidents."""
+    journal = two_services("internet.access")
+
+    safe, joined = account(journal, until=800), account(journal, until=800, readings=JOINED)
+
+    assert [_grace(one) for one in safe.attainments] == [240 * SECOND, 240 * SECOND]
+    assert [_grace(one) for one in joined.attainments] == [120 * SECOND, 120 * SECOND]
+
+
+def test_incidents_that_share_an_outage_never_take_the_same_downtime() -> None:
+    """Two incidents, 10-110 and 200-300, over one long outage: four minutes of it, however they lie."""
+    pool = at((0, 1000))
+    given = [
+        Spared(Incident(id=str(k), region="r", certain=at(c), possible=at(c), outages=()), pool)
+        for k, c in enumerate([(10, 110), (200, 300)])
+    ]
+    later = Spared(given[1].incident, at((2000, 2100)))
+
+    taken_ = graced(at((0, 1000), (2000, 2100)), NOTHING, [*given, later], grace(), SAFE)
+
+    assert seconds(taken_.down) == [(0, 240), (2000, 2100)]
+
+
+def _grace(one: Attainment) -> int:
+    return sum(line.amount for line in one.ledger if line.kind == "grace")
