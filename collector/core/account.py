@@ -346,16 +346,7 @@ def to_json(account: Account) -> dict[str, Any]:
         "attainments": [_attainment(a) for a in account.attainments],
         "outages": [_outage(o, of.get(o.id)) for o in account.outages],
         "blips": [_outage(o, None) for o in account.blips],
-        "incidents": [
-            {
-                "id": i.id,
-                "region": i.region,
-                "certain": i.certain,
-                "possible": i.possible,
-                "outages": i.outages,
-            }
-            for i in account.incidents
-        ],
+        "incidents": [_incident(i) for i in account.incidents],
         "deductions": [_deduction(d) for d in account.deductions],
         "latency": [_latency(one) for one in account.latency],
         "tickets": [],
