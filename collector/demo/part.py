@@ -31,6 +31,17 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
+def _bound(sort: socket.SocketKind, port: int) -> socket.socket:
+    it = socket.socket(socket.AF_INET, sort)
+    it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        it.bind((LOOPBACK, port))
+    except OSError:
+        it.close()
+        raise
+    return it
+
+
 class Part(abc.ABC):
     """What all parts share: a name, a port, and one fault at a time, each recorded with its exact bounds.
 
@@ -157,17 +168,7 @@ class StreamPart(Part):
     def _reserve(self) -> None:
         # A socket that is bound and never listens: connecting to it is refused, and no client gets its port
         # as a source port while the listener is away.
-        self._seat = self._bound(self._asked_port)
-
-    def _bound(self, port: int) -> socket.socket:
-        it = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            it.bind((LOOPBACK, port))
-        except OSError:
-            it.close()
-            raise
-        return it
+        self._seat = _bound(socket.SOCK_STREAM, self._asked_port)
 
     def _apply(self) -> None:
         loop = asyncio.get_running_loop()
@@ -176,7 +177,7 @@ class StreamPart(Part):
             self.cut()
             return
         if self._listener is None:
-            self._listener = self._bound(self.port)
+            self._listener = _bound(socket.SOCK_STREAM, self.port)
             self._listener.listen(_BACKLOG)
             self._listener.setblocking(False)
         if self._fault is Fault.HANG:
@@ -240,18 +241,8 @@ class DatagramPart(Part):
 
     def _reserve(self) -> None:
         # Connected to a port where nobody is, so that it keeps the number and receives nothing.
-        self._seat = self._bound(self._asked_port)
+        self._seat = _bound(socket.SOCK_DGRAM, self._asked_port)
         self._seat.connect(_NOBODY)
-
-    def _bound(self, port: int) -> socket.socket:
-        it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            it.bind((LOOPBACK, port))
-        except OSError:
-            it.close()
-            raise
-        return it
 
     def _apply(self) -> None:
         loop = asyncio.get_running_loop()
@@ -259,7 +250,7 @@ class DatagramPart(Part):
             self._close_socket()
             return
         if self._socket is None:
-            self._socket = self._bound(self.port)
+            self._socket = _bound(socket.SOCK_DGRAM, self.port)
             self._socket.setblocking(False)
         if self._fault is Fault.HANG:
             loop.remove_reader(self._socket)  # datagrams wait in the kernel, as for a stopped process
