@@ -10,7 +10,7 @@ from pathlib import Path
 from collector.core.timeline import HOUR, Instant
 from collector.journal import layout
 
-LEVEL = 9
+LEVEL = 6
 _BLOCK = 1 << 20
 
 

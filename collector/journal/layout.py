@@ -1,4 +1,16 @@
-"""Where a journal's files are, how they are named, and how one is replaced without ever being half there."""
+"""Where a journal's files are, how they are named, and how one is replaced without ever being half there.
+
+In the directory of an origin:
+
+    2026-11-22T23.jsonl[.gz]   lines, one file per hour of appending (UTC)
+    2026-11-22T23.tree         beside each: the tree before it, and its complete subtrees (`treefile`)
+    frontier                   where the writer stands, one checked line like the first of a tree file
+    declared                   ids of the declarations so far, one checked line each
+    origin.json                vantage, machine and number of the origin
+
+A reader needs the first alone, verifies by the second and the checkpoints, and does not look at the rest,
+which spares the writer from reading its past again. `journal/lock` is held by the one collector that writes.
+"""
 
 import gzip
 import os

@@ -1,6 +1,9 @@
 """Lines and journals for the tests: real files, written by the real store."""
 
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -13,7 +16,6 @@ from collector.journal.merkle import leaf_hashes
 from collector.journal.origin import Origin, open_origin
 from collector.journal.reader import Batch, Damage, OriginDir, Position, read
 from collector.journal.store import Store
-from tests.journal.test_merkle import naive
 
 NOON: Instant = 1_795_176_000_000_000
 """2026-11-20T12:00:00Z."""
@@ -113,3 +115,48 @@ def position(place: OriginDir) -> Position:
 
 def seqs(*ranges: Iterable[int]) -> list[int]:
     return [seq for part in ranges for seq in part]
+
+
+def naive(hashes: list[bytes]) -> bytes:
+    """RFC 6962, section 2.1, word for word."""
+    if not hashes:
+        return sha256(b"").digest()
+    if len(hashes) == 1:
+        return hashes[0]
+    k = 1
+    while 2 * k < len(hashes):
+        k *= 2
+    return sha256(b"\x01" + naive(hashes[:k]) + naive(hashes[k:])).digest()
+
+
+WRITER = """
+import asyncio, sys, time
+from pathlib import Path
+from collector.journal.origin import open_origin
+from collector.journal.writer import Writer
+from tests.journal.lines import sample
+def now(): return time.time_ns() // 1000
+async def main():
+    writer = Writer(
+        open_origin(Path(sys.argv[1]), "paris", "m"), now=now, boot=lambda: time.monotonic_ns() // 1000,
+        on_synced=lambda seq: print(seq, flush=True),
+    )
+    writer.open()
+    while True:
+        for _ in range(37):
+            writer.append(sample(now()))
+        if not await writer.flush():
+            print("failed", flush=True)
+        await asyncio.sleep(0)
+asyncio.run(main())
+"""
+"""Writes as fast as it can, and prints each `seq` that is on disk."""
+
+
+def child(state: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(state)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )

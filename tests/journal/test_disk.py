@@ -16,8 +16,7 @@ from collector.journal.origin import open_origin
 from collector.journal.reader import Batch, origins, read
 from collector.journal.writer import Writer
 from tests.conftest import needs, needs_root
-from tests.journal.lines import NOON, everything, plan, probe, raw_lines, sample
-from tests.journal.test_recovery import child
+from tests.journal.lines import NOON, child, everything, plan, probe, raw_lines, sample
 
 MIB = 1 << 20
 
@@ -34,7 +33,8 @@ def mounted(image: Path, directory: Path) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        run("umount", directory)
+        # Lazily, so that a test that fails with a file open leaves no mount behind.
+        run("umount", "--lazy", directory)
 
 
 def ext4(image: Path, size: int, *options: str) -> Path:

@@ -1,12 +1,11 @@
 """The tree is RFC 6962's: known roots, a naive twin, and proofs that nothing but the truth passes."""
 
-from hashlib import sha256
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.journal import merkle
+from tests.journal.lines import naive
 
 LEAVES = [
     bytes.fromhex(data)
@@ -29,18 +28,6 @@ ROOTS = [
 ]
 
 Sizes = st.integers(1, 1200)
-
-
-def naive(hashes: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, word for word."""
-    if not hashes:
-        return sha256(b"").digest()
-    if len(hashes) == 1:
-        return hashes[0]
-    k = 1
-    while 2 * k < len(hashes):
-        k *= 2
-    return sha256(b"\x01" + naive(hashes[:k]) + naive(hashes[k:])).digest()
 
 
 def numbered(size: int) -> list[bytes]:

@@ -4,11 +4,12 @@ import gzip
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collector.core.timeline import HOUR, SECOND
 from collector.errors import JournalError
-from collector.journal import layout
+from collector.journal import layout, treefile
 from collector.journal.reader import Batch, Position, Rewound, origins, read
 from tests.journal.lines import NOON, Journal, everything, position, seqs, three_hours
 
@@ -184,6 +185,48 @@ def test_a_checkpoint_that_was_rewritten_is_told_where_subtrees_prove_the_lines(
     assert read_ == list(range(600))
     assert (damage.from_seq, damage.to_seq) == (256, 256)
     assert "checkpoint 000001.txt" in damage.why
+
+
+def test_a_seq_changed_into_that_of_a_later_subtree_is_not_taken_for_it(tmp_path: Path) -> None:
+    place = three_hours(tmp_path)
+    change(place.directory / "2026-11-20T13.jsonl", 300, b'"seq":900,', b'"seq":1280,')
+
+    assert everything(place)[0] == seqs(range(768), range(1024, 1800))
+
+
+def test_after_damage_in_a_subtree_that_is_still_growing_nothing_is_delivered_before_the_next(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path)
+    journal.samples(100)
+    change(journal.place.directory / "2026-11-20T12.jsonl", 50)
+    journal.store.checkpoint()
+    journal.samples(50)
+    read_, (damage,) = everything(journal.place)
+    assert (read_, damage.from_seq, damage.to_seq) == ([], 0, 150)
+
+    journal.samples(50)
+    read_, (damage,) = everything(journal.place, damage.position)
+    assert (read_, damage.from_seq, damage.to_seq) == ([], 150, 200)
+
+    journal.samples(100)
+    read_, (damage,) = everything(journal.place, damage.position)
+    assert (read_, damage.from_seq, damage.to_seq) == (list(range(256, 300)), 200, 256)
+
+
+def test_a_file_head_that_a_checkpoint_contradicts_is_not_gone_on_from(tmp_path: Path) -> None:
+    place = three_hours(tmp_path)
+    (place.directory / "2026-11-20T13.jsonl").unlink()
+    tree = place.directory / "2026-11-20T14.tree"
+    head, _, rest = tree.read_bytes().partition(b"\n")
+    state = treefile.state_of(head + b"\n")
+    assert state is not None
+    forged = msgspec.structs.replace(state, peaks=("00" * 32, *state.peaks[1:]))
+    tree.write_bytes(treefile.header(forged) + rest)
+
+    read_, (damage,) = everything(place)
+    assert read_ == seqs(range(600), range(1280, 1800))
+    assert (damage.from_seq, damage.to_seq) == (600, 1280)
 
 
 def test_of_a_gzipped_and_a_plain_file_the_gzipped_one_is_read(tmp_path: Path) -> None:

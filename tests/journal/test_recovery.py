@@ -4,8 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from collector.journal.reader import read
 from tests.journal.lines import (
     NOON,
     Journal,
+    child,
     declaration,
     everything,
     naive_root,
@@ -235,39 +234,6 @@ def test_appending_rolling_over_packing_and_restarting_in_any_order_reads_back_t
 def _pack(journal: Journal, now: int) -> None:
     for path in compress.due(journal.place.directory, journal.store.file, now):
         compress.compress(path, lambda: False)
-
-
-WRITER = """
-import asyncio, sys, time
-from pathlib import Path
-from collector.journal.origin import open_origin
-from collector.journal.writer import Writer
-from tests.journal.lines import sample
-def now(): return time.time_ns() // 1000
-async def main():
-    writer = Writer(
-        open_origin(Path(sys.argv[1]), "paris", "m"), now=now, boot=lambda: time.monotonic_ns() // 1000,
-        on_synced=lambda seq: print(seq, flush=True),
-    )
-    writer.open()
-    while True:
-        for _ in range(37):
-            writer.append(sample(now()))
-        if not await writer.flush():
-            print("failed", flush=True)
-        await asyncio.sleep(0)
-asyncio.run(main())
-"""
-"""Writes as fast as it can, and prints each `seq` that is on disk."""
-
-
-def child(state: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(state)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
 
 
 @pytest.mark.slow

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from collector.core import record
-from collector.core.record import Gap, GapReason, Line, Sample
+from collector.core.record import Gap, GapReason, Line, Plan, Sample
 from collector.core.timeline import HOUR, MINUTE, SECOND, Instant
-from collector.journal import checkpoint
+from collector.journal import checkpoint, compress
 from collector.journal.layout import OriginDir
 from collector.journal.origin import open_origin
 from collector.journal.writer import Writer
@@ -170,6 +170,23 @@ async def test_a_line_that_cannot_be_encoded_becomes_a_gap_and_the_others_are_wr
     assert "encoded=no" in caplog.text
 
 
+def test_an_archive_that_does_not_hold_its_lines_keeps_the_plain_file(tmp_path: Path) -> None:
+    plain = tmp_path / "2026-11-20T12.jsonl"
+    plain.write_bytes(b"one\ntwo\n")
+    packed = tmp_path / "2026-11-20T12.jsonl.gz"
+    for wrong in (gzip.compress(b"one\n"), gzip.compress(b"one\ntwo\nthree\n"), b"\x1f\x8b"):
+        packed.write_bytes(wrong)
+        with pytest.raises(OSError, match="does not hold"):
+            compress.compress(plain, lambda: False)
+        assert plain.read_bytes() == b"one\ntwo\n"
+    packed.unlink()
+    compress.compress(plain, lambda: True)
+    assert plain.exists()
+    compress.compress(plain, lambda: False)
+    assert gzip.decompress(packed.read_bytes()) == b"one\ntwo\n"
+    assert not plain.exists()
+
+
 class Stuck:
     """A disk that will not have lines: the file being written is removed, and its directory locked away."""
 
@@ -268,8 +285,11 @@ async def test_measuring_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> 
         os.mkfifo(pipe)
         for k in range(20):
             time.boot += 10 * SECOND
+            if k in (0, 4):  # one in the writer's hand when it hangs, one given up while it does
+                writer.append(plan(probe("api"), at=NOON + k))
             writer.append(sample(NOON + k * 10 * SECOND))
-            await asyncio.sleep(0.05)
+            if not k:
+                await until(lambda: not writer._queue)
         assert writer.queued < 20
         assert writer.synced == 0
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -279,6 +299,7 @@ async def test_measuring_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> 
         assert await writer.flush()
 
     found = lines(place)
+    assert [line.at for line in found if isinstance(line, Plan)] == [NOON, NOON, NOON + 4]
     covered = [line.slot for line in found if isinstance(line, Sample)]
     for gap in (line for line in found if isinstance(line, Gap)):
         covered += [
