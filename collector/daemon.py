@@ -13,7 +13,6 @@ from pathlib import Path
 from queue import Full, Queue
 
 import msgspec
-import uvloop
 
 from collector import contracts
 from collector.core import record
@@ -21,6 +20,7 @@ from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import MINUTE, SECOND, Duration, Instant
 from collector.errors import ConstatError, UsageError
 from collector.host.clock import Clock, ClockReading
+from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
@@ -350,7 +350,7 @@ def run(path: Path, environ: Mapping[str, str], state: Path | None = None) -> No
         hung.daemon = True
         hung.start()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(main())
 
 
@@ -365,7 +365,7 @@ def once(settings: Settings, names: Sequence[str] = ()) -> list[Sample]:
             f"{settings.path}: expected a probe's name out of {', '.join(known)}; got {', '.join(strangers)}"
         )
     ready = list(made_ready(settings, [known[name] for name in names or known]))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_once(settings, ready))
 
 

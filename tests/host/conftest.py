@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import uvloop
+from collector.host.loop import Loop
 
 
 def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, Callable[[], Any]]:
     """The loop that the collector runs on."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": Loop}

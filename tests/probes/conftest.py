@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import uvloop
 
 from collector.core.record import (
     BLIND_REASONS,
@@ -20,6 +19,7 @@ from collector.core.record import (
 from collector.core.timeline import SECOND
 from collector.demo.certificate import Certificates, make
 from collector.host.clock import wall_us
+from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.probe import Observation, ProbeContext, ask
 from collector.probes import specs
@@ -36,7 +36,7 @@ KEYS = {"access_key": "AKEXAMPLE00000000000", "secret_key": "SKEXAMPLE0000000000
 
 def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, Callable[[], Any]]:
     """The loop that the collector runs on."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": Loop}
 
 
 def open_sockets() -> int:
