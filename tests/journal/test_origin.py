@@ -11,7 +11,7 @@ import pytest
 from collector.errors import JournalError, OriginBusy
 from collector.journal.origin import open_origin
 from collector.journal.reader import origins
-from tests.journal.lines import NOON, Journal, declaration, three_hours
+from tests.journal.lines import NOON, Journal, declaration, everything, three_hours
 
 
 def test_the_first_start_makes_an_origin_named_after_the_vantage_and_later_ones_go_on_with_it(
@@ -100,6 +100,25 @@ def test_where_a_line_says_another_number_than_its_place_another_origin_begins(t
     again = Journal(tmp_path)
     assert again.origin.new
     again.close()
+
+
+def test_where_a_power_cut_left_a_hole_before_later_lines_another_origin_begins_and_the_lines_are_read(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path)
+    journal.samples(100)
+    journal.crash()
+    path = journal.place.directory / "2026-11-20T12.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:50]) + b"\0" * len(b"".join(lines[50:60])) + b"".join(lines[60:]))
+    (journal.place.directory / "frontier").unlink()
+
+    again = Journal(tmp_path)
+    assert again.origin.new
+    again.close()
+    read_, (damage,) = everything(journal.place)
+    assert read_ == [*range(50), *range(61, 100)]
+    assert (damage.from_seq, damage.to_seq) == (50, 61)
 
 
 def test_declarations_of_every_origin_here_are_known(tmp_path: Path) -> None:
