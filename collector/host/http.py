@@ -1,4 +1,4 @@
-"""HTTP over aiohttp, with hooks that tell where one phase ends and the next begins."""
+"""HTTP over aiohttp: one question is one request on the wire, and its phases are told apart."""
 
 import hashlib
 import socket
@@ -62,7 +62,7 @@ class Answer:
 
 
 class _Call:
-    """One request under way: what the hooks leave behind."""
+    """One request under way: what is left behind on the way."""
 
     __slots__ = ("phases", "socket", "tls")
 
@@ -121,15 +121,30 @@ def _open_socket(address: Any) -> socket.socket:
     return call.socket
 
 
-async def _connected(*_: object) -> None:
-    call = _call.get()
-    call.phases.enter("first_byte")
-    if call.socket is not None:
-        call.phases.facts["rtt"], _again = handshake(call.socket)
+class _Connector(aiohttp.TCPConnector):
+    """Connections, new or kept warm; once there is one, waiting for the answer begins."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **kwargs)
+        call = _call.get()
+        call.phases.enter("first_byte")
+        if call.socket is not None:
+            call.phases.facts["rtt"], _again = handshake(call.socket)
+        return connection
 
 
-async def _reused(*_: object) -> None:
-    _call.get().phases.enter("first_byte")
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A connection that is cut is what the run saw: aiohttp would ask again, and tell nobody.
+
+    Unless the connection was there before: an idle one may have been closed in good order meanwhile.
+    """
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        call = _call.get()
+        if call.socket is None:
+            raise
+        raise NetworkFault(*_fault(error, call.phases.stage), call.phases.took, call.phases.facts) from error
 
 
 _RTT, _TOTAL_RETRANS, _TCP_INFO_LENGTH = 68, 100, 104
@@ -163,14 +178,13 @@ class Http:
         token = _call.set(call)
         try:
             answer = await self._converse(request, call)
+            phases.leave()
+            return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            self._note_certificate(call)
             raise NetworkFault(*_fault(error, phases.stage), phases.took, phases.facts) from error
         finally:
             _call.reset(token)
-        phases.leave()
-        self._note_certificate(call)
-        return answer
+            self._note_certificate(call)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -204,10 +218,7 @@ class Http:
 
     def _session(self, warm: bool) -> aiohttp.ClientSession:
         if warm not in self._sessions:
-            hooks = aiohttp.TraceConfig()
-            hooks.on_connection_create_end.append(_connected)
-            hooks.on_connection_reuseconn.append(_reused)
-            connector = aiohttp.TCPConnector(
+            connector = _Connector(
                 resolver=self._resolver,
                 use_dns_cache=False,
                 force_close=not warm,
@@ -222,7 +233,7 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the runner has the only clock
-                trace_configs=[hooks],
+                middlewares=(_once,),
             )
         return self._sessions[warm]
 

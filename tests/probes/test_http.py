@@ -1,5 +1,6 @@
 """Web addresses that are right, wrong, and wrong in ways that only a hostile server thinks of."""
 
+import asyncio
 import hashlib
 import ssl
 from typing import Any
@@ -182,6 +183,27 @@ async def test_a_file_of_authorities_that_is_not_there_is_our_own_mistake(run: R
     seen = await run("http", "https://127.0.0.1:1/", ca="/nowhere/authority.pem")
 
     assert (seen.outcome, seen.reason) == (Outcome.BLIND, Reason.REQUEST)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("cut", [scripted.hanging_up, scripted.resetting], ids=["closed", "reset"])
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+async def test_a_connection_that_is_cut_is_a_failure_and_nobody_asks_again_behind_our_back(
+    cut: Handler, method: str, warm: bool, run: Run
+) -> None:
+    """A library that repeats what may be repeated would turn every other cut into a right answer."""
+    asked = 0
+
+    async def cut_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await (cut if asked == 1 else answering(response(200, BODY)))(reader, writer)
+
+    async with scripted.tcp(cut_once) as port:
+        seen = await run("http", f"http://127.0.0.1:{port}/", method=method, warm=warm)
+
+    assert (seen.outcome, seen.reason) == (Outcome.FAILED, Reason.RESET)
+    assert asked == 1
 
 
 async def test_redirections_are_followed_as_far_as_allowed(run: Run) -> None:
