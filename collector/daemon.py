@@ -18,7 +18,7 @@ from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import MINUTE, SECOND, Duration, Instant
-from collector.errors import ConstatError, UsageError
+from collector.errors import ConfigurationError, ConstatError, UsageError
 from collector.host.clock import Clock, ClockReading
 from collector.host.loop import Loop
 from collector.host.network import Network
@@ -62,15 +62,24 @@ def configured(path: Path, environ: Mapping[str, str], state: Path | None = None
     if state is not None:
         settings = dataclasses.replace(settings, state=state)
     plan = settings.plan(*contracts.load(settings.contract_path))
-    return Configuration(settings=settings, plan=plan, probes=tuple(made_ready(settings, plan.probes)))
+    return Configuration(settings=settings, plan=plan, probes=made_ready(settings, plan.probes))
 
 
-def made_ready(settings: Settings, probes: Iterable[record.Probe]) -> Iterable[Prepared]:
-    """`probes` with what their runs need; ConfigurationError for credentials that are not there."""
+def made_ready(settings: Settings, probes: Iterable[record.Probe]) -> tuple[Prepared, ...]:
+    """`probes` with what their runs need; ConfigurationError tells all credentials that are not there."""
     accounts = {service.name: service.account for service in settings.services}
+    ready: list[Prepared] = []
+    problems: list[str] = []
     for probe in probes:
-        credentials = settings.credentials_of(probe)
-        yield prepared(probe, specs(), credentials, accounts.get(probe.service, ""))
+        try:
+            credentials = settings.credentials_of(probe)
+        except ConfigurationError as error:
+            problems += error.problems
+        else:
+            ready.append(prepared(probe, specs(), credentials, accounts.get(probe.service, "")))
+    if problems:
+        raise ConfigurationError(list(dict.fromkeys(problems)))
+    return tuple(ready)
 
 
 def admission_of(settings: Settings, clock: Clock) -> Admission:
@@ -364,7 +373,7 @@ def once(settings: Settings, names: Sequence[str] = ()) -> list[Sample]:
         raise UsageError(
             f"{settings.path}: expected a probe's name out of {', '.join(known)}; got {', '.join(strangers)}"
         )
-    ready = list(made_ready(settings, [known[name] for name in names or known]))
+    ready = made_ready(settings, [known[name] for name in names or known])
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_once(settings, ready))
 

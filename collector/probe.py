@@ -13,6 +13,9 @@ from collector.host.network import Network, NetworkFault, Phases
 BODY_KEPT = 4096
 """Bytes of a wrong answer that are kept as a document."""
 
+KEYS = ("access_key", "secret_key")
+"""Names of the credentials that signatures need."""
+
 Credentials = Mapping[str, str]
 """Secrets by name (`access_key`, `secret_key`, …); never written into a line, a log or a message."""
 
@@ -75,10 +78,16 @@ class ProbeSpec:
     facts: Mapping[str, str]
     """Fact → what it is."""
     phases: tuple[str, ...]
+    fits: Callable[[str], object] = str
+    """Raises ValueError for a target of another form."""
     needs: tuple[str, ...] = ()
-    """Names of the credentials a run needs, whatever its params."""
+    """Names of the credentials that a run needs, unless its params say `signed = false`."""
     provider_api: bool = False
     """Its requests count against the provider's rate budget."""
+
+    def signs(self, params: Mapping[str, object]) -> bool:
+        """Whether a run with these params, defaults spelled out, sends our credentials."""
+        return bool(self.needs) and params.get("signed") is not False
 
 
 def answered(

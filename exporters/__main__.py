@@ -24,7 +24,8 @@ def _status(arguments: list[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except ConstatError as error:
-        click.echo(f"constat: {error}", err=True)
+        for line in str(error).splitlines():  # all that is wrong, a line each
+            click.echo(f"constat: {line}", err=True)
         return error.exit_status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit is quiet

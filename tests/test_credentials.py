@@ -1,14 +1,16 @@
 """Secrets are found where they were put, in their order, and are never told."""
 
 import json
-from dataclasses import replace
+import os
+import re
 from pathlib import Path
 
 import pytest
 
+from collector.daemon import made_ready
 from collector.errors import ConfigurationError
-from collector.probes import specs
-from tests.test_settings import BASE, settings
+from tests.conftest import needs_root
+from tests.test_settings import BASE, SIGNED, STORED, settings
 
 ENVIRON = {"CONSTAT_OUTSCALE_ACCESS_KEY": "AK", "CONSTAT_OUTSCALE_SECRET_KEY": "hush", "CONSTAT_CONFIG": "x"}
 PAIR = {"access_key": "AK", "secret_key": "hush"}
@@ -67,17 +69,32 @@ def test_a_garbled_credentials_file_is_told_without_quoting_it(tmp_path: Path) -
     assert "hush" not in str(caught.value)
 
 
-def test_a_kind_that_needs_credentials_and_has_none_says_where_it_looked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = settings(tmp_path)
-    needy = replace(specs()["oapi"], needs=("access_key", "secret_key"))
-    monkeypatch.setattr("collector.settings.specs", lambda: {"oapi": needy})
+def test_keys_that_are_named_and_not_there_are_told_with_where_they_were_looked_for(tmp_path: Path) -> None:
+    environ = {"CONSTAT_OUTSCALE_ACCESS_KEY": "AK", "CONSTAT_OUTSCALE_SECRET_KEY": ""}
+    found = settings(tmp_path, BASE + SIGNED + STORED, environ)
 
     with pytest.raises(ConfigurationError) as caught:
-        found.credentials_of(found.probes[0])
-    assert "probe regions: expected access_key and secret_key in the credentials" in str(caught.value)
-    assert "CONSTAT_OUTSCALE_…" in str(caught.value)
+        made_ready(found, found.probes)
+    told = caught.value.problems
+    assert [re.findall(r"probe (\w+): expected (.*?) in", one) for one in told] == [
+        [("r", "secret_key")],
+        [("s", "secret_key")],
+    ]
+    assert all("looked for CONSTAT_OUTSCALE_… in the environment" in one for one in told)
+
+
+def test_credentials_in_a_directory_that_is_not_ours_are_told(tmp_path: Path) -> None:
+    needs_root()
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "outscale").write_text('access_key = "AK"')
+    found = settings(tmp_path, BASE, {"CREDENTIALS_DIRECTORY": str(closed)})
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigurationError, match="expected readable credentials, got: Permission denied"):
+            found.credentials("outscale")
+    finally:
+        os.seteuid(0)
 
 
 def test_secrets_are_in_no_printed_form(tmp_path: Path) -> None:

@@ -72,6 +72,10 @@ def probe(name: str, **values: Any) -> str:
     return "\n[[probe]]\n" + "".join(f"{k} = {toml(v)}\n" for k, v in stated.items() if v is not None)
 
 
+def api(name: str, call: str, **values: Any) -> str:
+    return probe(name, kind="oapi", target="https://api.example", params={"call": call}, **values)
+
+
 def toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(k)} = {toml(v)}" for k, v in value.items()) + " }"
@@ -164,7 +168,7 @@ def test_origins_that_share_an_account_ask_in_their_own_seconds(name: str, origi
     for index in range(origins):
         turns = Turns(rate=2, origins=origins, index=index)
         asked = draft.AskedProbe(
-            name=name, kind="oapi", target="x", service="api", interval=cycle * cycles * SECOND
+            name=name, kind="oapi", target="https://x", service="api", interval=cycle * cycles * SECOND
         )
         told: list[str] = []
         made = draft._probe(asked, 0, turns, told)
@@ -229,10 +233,16 @@ WRONG = [
     (probe("p", params={"sned": "x"}), 'probe[2].params.sned: unknown key (did you mean "send"?)'),
     (probe("p", params={"limit": "x"}), 'probe[2].params.limit: expected an integer, got "x"'),
     (probe("p", params={"limit": 0}), "probe[2].params.limit: expected 1 to 1048576 bytes, got 0"),
-    (probe("p", kind="oapi", params={"call": "DeleteVms"}), "probe[2].params.call: expected a read"),
-    (probe("p", kind="lb"), "probe[2].params.backends: expected a list, got nothing"),
+    (api("p", "DeleteVms"), "probe[2].params.call: expected a read"),
+    (probe("p", kind="lb", target="http://b"), "probe[2].params.backends: expected a list, got nothing"),
     (probe("p", kind="htpp"), "probe[2].kind: expected one of dns, http, "),
     (probe("p", target=""), "probe[2].target: expected host:port, got an empty text"),
+    (probe("p", target="192.0.2.1"), 'probe[2].target: expected host:port, got "192.0.2.1"'),
+    (probe("p", target="192.0.2.1:70000"), 'probe[2].target: expected host:port, got "192.0.2.1:70000"'),
+    (probe("p", kind="ntp", target="not a name"), 'probe[2].target: expected address[:port], got "not a'),
+    (probe("p", kind="http", target="ftp://a"), 'probe[2].target: expected https://host[:port]/path, got "ftp'),
+    (probe("p", kind="lb", target="http://b", params={"backends": ["b"]}),
+     'probe[2].params.backends: expected "http://…" or "https://…", got "b"'),
     (probe("p", target=None), "probe[2].target: expected a text, got nothing"),
     (probe("regions"), 'probe[2].name: expected a name of its own, got "regions", which is probe[0]\'s'),
     (probe("p q"), "probe[2].name: expected up to 64 of a-z"),
@@ -360,10 +370,6 @@ def test_what_does_not_fit_the_contract_is_told_by_the_plan_too(tmp_path: Path) 
 # --------------------------------------------------------------------------------------------- rate budget
 
 
-def api(name: str, call: str, **values: Any) -> str:
-    return probe(name, kind="oapi", target="https://api.example", params={"call": call}, **values)
-
-
 def test_three_api_probes_may_burst_together_and_a_fourth_would_exceed_the_budget(tmp_path: Path) -> None:
     three = BASE + api("b", "ReadVms") + api("c", "ReadNets")
     assert len(settings(tmp_path, three).probes) == 4
@@ -413,6 +419,30 @@ def test_two_probes_may_not_send_the_identical_request(tmp_path: Path) -> None:
         "probe[2]: expected a request of its own, got that of probe[0]: the API refuses identical ones "
         'within "1 s" (SLA4)'
     )
+
+
+# --------------------------------------------------------------------------------------------- signed requests
+
+UNNAMED = BASE.replace('credentials = "outscale"\n', "")
+STORED = probe("s", kind="s3", target="https://s.example", params={"mode": "publish", "bucket": "b"})
+SIGNED = probe("r", kind="oapi", target="https://api.example", params={"call": "ReadVms", "signed": True})
+
+
+@pytest.mark.parametrize("signed", [STORED, SIGNED], ids=["s3", "oapi"])
+def test_signed_probes_need_the_name_of_their_keys(tmp_path: Path, signed: str) -> None:
+    assert problems(tmp_path, UNNAMED + signed) == [
+        "probe[2].credentials: expected the name of the keys that its signed requests need, here or of "
+        "account 42; got nothing"
+    ]
+    assert len(settings(tmp_path, BASE + signed).probes) == 3
+    assert len(settings(tmp_path, UNNAMED + signed.replace("\nname", '\ncredentials = "own"\nname')).probes) == 3
+
+
+def test_anonymous_probes_need_no_keys(tmp_path: Path) -> None:
+    read = {"mode": "access", "bucket": "b", "key": "k", "sha256": "0" * 64, "signed": False}
+    public = probe("s", kind="s3", target="https://s.example", params=read)
+
+    assert len(settings(tmp_path, UNNAMED + public).probes) == 3
 
 
 # -------------------------------------------------------------------------------------------------- notes

@@ -3,10 +3,13 @@
 import asyncio
 import ipaddress
 import queue
+import re
 import socket
 import threading
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
+
+_HOST = re.compile(r"[^\s\0/?#@\[\]]+")
 
 THREADS = 16
 """Lookups at once; when as many hang, the resolver is broken, and those that wait say so by timing out."""
@@ -34,7 +37,7 @@ def literal(host: str) -> Address | None:
 def endpoint(target: str, port: int) -> tuple[str, int]:
     """Host and port of "host[:port]", "[v6]:port", "v6" or a URL; `port` where it says none.
 
-    Raises ValueError where what stands for the port is none.
+    Raises ValueError where what stands for the host or the port is none.
     """
     authority = target.partition("://")[2].partition("/")[0] if "://" in target else target
     if authority.startswith("["):
@@ -44,9 +47,20 @@ def endpoint(target: str, port: int) -> tuple[str, int]:
         host, digits = authority, ""
     else:
         host, _, digits = authority.partition(":")
+    if not _HOST.fullmatch(host):
+        raise ValueError(f'expected a name or an address, got "{host}"')
     if digits and not (digits.isascii() and digits.isdigit() and 0 < int(digits) < 65_536):
         raise ValueError(f'expected a port between 1 and 65535, got "{digits}"')
     return host, int(digits) if digits else port
+
+
+def web_address(text: str) -> str:
+    """`text`; raises ValueError unless it is a web address: "http(s)://host[:port][/path][?query]"."""
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("http", "https") or re.search(r"[\s#@\\]", text) or not text.isascii():
+        raise ValueError(f'expected "http://…" or "https://…", got "{text}"')
+    endpoint(re.split(r"[/?]", rest, maxsplit=1)[0], 0)
+    return text
 
 
 class Names:

@@ -11,7 +11,7 @@ from collector.core.timeline import Duration
 from collector.host.datagram import Datagram, exchange
 from collector.host.faults import NetworkFault, of_os_error
 from collector.host.http import CONNECTION_FACTS, PHASES, Answer, Http, Request, handshake
-from collector.host.names import Address, Names, endpoint, literal
+from collector.host.names import Address, Names, endpoint, literal, web_address
 from collector.host.phases import Phases
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Request",
     "endpoint",
     "round_trip",
+    "web_address",
 ]
 
 

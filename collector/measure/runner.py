@@ -41,7 +41,7 @@ class Prepared:
     @property
     def signed(self) -> bool:
         """Whether its requests carry our credentials."""
-        return bool(self.spec.needs) or bool(self.probe.params.get("signed"))
+        return self.spec.signs(self.probe.params)
 
     @property
     def request(self) -> str:

@@ -150,6 +150,7 @@ def _observe(
 SPEC = ProbeSpec(
     kind="dns",
     target="address[:port]",
+    fits=lambda target: endpoint(target, PORT),
     params=Params,
     run=_run,
     facts={

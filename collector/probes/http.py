@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.host.network import CONNECTION_FACTS, PHASES, Answer, Request
+from collector.host.network import CONNECTION_FACTS, PHASES, Answer, Request, web_address
 from collector.probe import Observation, ProbeContext, ProbeSpec, answered
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -117,6 +117,7 @@ def _header(line: str) -> tuple[str, str]:
 SPEC = ProbeSpec(
     kind="http",
     target="https://host[:port]/path",
+    fits=web_address,
     params=Params,
     run=_run,
     facts={

@@ -9,7 +9,7 @@ import asyncio
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.host.network import CONNECTION_FACTS, PHASES, Answer, NetworkFault, Phases, Request
+from collector.host.network import CONNECTION_FACTS, PHASES, Answer, NetworkFault, Phases, Request, web_address
 from collector.probe import Observation, ProbeContext, ProbeSpec, answered
 
 _BLIND = Observation(outcome=Outcome.BLIND, reason=Reason.BACKEND)
@@ -30,6 +30,11 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if not self.backends:
             raise ValueError("backends: expected at least one URL that leads straight to a backend, got none")
+        for url in self.backends:
+            try:
+                web_address(url)
+            except ValueError as error:
+                raise ValueError(f"backends: {error}") from None
         if not 100 <= self.status <= 599:
             raise ValueError(f"status: expected an HTTP status, got {self.status}")
 
@@ -116,6 +121,7 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
 SPEC = ProbeSpec(
     kind="lb",
     target="https://host[:port]/path, through the balancer",
+    fits=web_address,
     params=Params,
     run=_run,
     facts={

@@ -66,6 +66,7 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
 SPEC = ProbeSpec(
     kind="ntp",
     target="address[:port]",
+    fits=lambda target: endpoint(target, PORT),
     params=Params,
     run=_run,
     facts={

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.host.network import CONNECTION_FACTS, PHASES, Request
-from collector.probe import Observation, ProbeContext, ProbeSpec, answered
+from collector.host.network import CONNECTION_FACTS, PHASES, Request, web_address
+from collector.probe import KEYS, Observation, ProbeContext, ProbeSpec, answered
 from collector.wire.sigv4 import OSC4, Signer
 
 
@@ -130,7 +130,8 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
 
 SPEC = ProbeSpec(
     kind="oapi",
-    target="https://api.eu-west-2.outscale.com",
+    target="https://host[:port]",
+    fits=web_address,
     params=Params,
     run=_run,
     facts={
@@ -142,5 +143,6 @@ SPEC = ProbeSpec(
         "server": "the Server header",
     },
     phases=PHASES,
+    needs=KEYS,
     provider_api=True,
 )

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.host.network import CONNECTION_FACTS, PHASES, Answer, NetworkFault, Request
-from collector.probe import Observation, ProbeContext, ProbeSpec, answered
+from collector.host.network import CONNECTION_FACTS, PHASES, Answer, NetworkFault, Request, web_address
+from collector.probe import KEYS, Observation, ProbeContext, ProbeSpec, answered
 from collector.wire.sigv4 import AWS4, Signer
 
 
@@ -187,7 +187,8 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
 
 SPEC = ProbeSpec(
     kind="s3",
-    target="https://oos.eu-west-2.outscale.com",
+    target="https://host[:port]",
+    fits=web_address,
     params=Params,
     run=_run,
     facts={
@@ -202,4 +203,5 @@ SPEC = ProbeSpec(
         "reused": "1 if the answer came over a connection that was there before",
     },
     phases=(*PHASES, "head", "delete"),
+    needs=KEYS,
 )

@@ -60,9 +60,15 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
     )
 
 
+def _host_and_port(target: str) -> None:
+    if endpoint(target, 0)[1] == 0:
+        raise ValueError(f'expected a port, got "{target}"')
+
+
 SPEC = ProbeSpec(
     kind="tcp",
     target="host:port",
+    fits=_host_and_port,
     params=Params,
     run=_run,
     facts={"peer": "address that the name led to (not kept where the target is an address)"},

@@ -70,7 +70,8 @@ class Settings:
         """The secrets of a probe's account; ConfigurationError if its kind cannot do without."""
         name = self.sources.of_probe.get(probe.name, "")
         found = self.sources.secrets(name) if name else Secrets()
-        missing = [key for key in specs()[probe.kind].needs if key not in found]
+        spec = specs()[probe.kind]
+        missing = [key for key in spec.needs if not found.get(key)] if spec.signs(probe.params) else []
         if missing:
             where = f'"{name}"' if name else "of its account (none are named)"
             raise ConfigurationError(

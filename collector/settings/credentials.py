@@ -29,7 +29,7 @@ class Sources:
 
     def secrets(self, name: str) -> Secrets:
         for path in self._files(name):
-            if path.is_file():
+            if _there(path):
                 return Secrets(_read_secrets(path, self.profiles.get(name, "default")))
         prefix = _variable(name)
         return Secrets(
@@ -52,6 +52,13 @@ class Sources:
             return [Path(home + name[1:] if name.startswith("~/") else name)]
         directory = self.environ.get("CREDENTIALS_DIRECTORY")
         return [Path(directory) / (name + end) for end in ("", ".json", ".toml")] if directory else []
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # in a directory that is not ours to look into
+        raise ConfigurationError([f"{path}: expected readable credentials, got: {error.strerror}"]) from error
 
 
 def _variable(name: str) -> str:

@@ -211,8 +211,7 @@ def _probe(asked: AskedProbe, k: int, turns: Turns, problems: list[str]) -> Prob
     if spec is None:
         problems.append(f"{place}.kind: expected one of {', '.join(specs())}; got {shown(asked.kind)}")
     params = _params(asked.params, spec, f"{place}.params", problems) if spec else {}
-    if not asked.target:
-        problems.append(f"{place}.target: expected {spec.target if spec else 'a target'}, got an empty text")
+    problems += [f"{place}.target: {problem}" for problem in _odd_target(asked.target, spec)]
     if bool(asked.service) == bool(asked.role):
         problems.append(f'{place}: expected either service = "…" or role = "control", got neither or both')
     if asked.interval < INTERVAL_MIN:
@@ -237,6 +236,18 @@ def _probe(asked: AskedProbe, k: int, turns: Turns, problems: list[str]) -> Prob
     )
     problems += [f"{place}.{problem}" for problem in _odd_times(probe, spec, turns)]
     return probe if len(problems) == before else None
+
+
+def _odd_target(target: str, spec: ProbeSpec | None) -> Iterator[str]:
+    if spec is None:
+        return
+    if not target:
+        yield f"expected {spec.target}, got an empty text"
+        return
+    try:
+        spec.fits(target)
+    except ValueError:
+        yield f"expected {spec.target}, got {shown(target)}"
 
 
 def _misplaced(probes: Tables) -> list[str]:

@@ -21,6 +21,7 @@ def fit(draft: Draft) -> Iterator[str]:
     yield from _unknown_names(draft)
     yield from _odd_services(draft)
     yield from _overspent(draft)
+    yield from _unsigned(draft)
 
 
 def _twice(key: str, field: str, tables: Tables) -> Iterator[str]:
@@ -105,6 +106,22 @@ def _overspent(draft: Draft) -> Iterator[str]:
             yield (
                 f"budget: expected at most {_rate(draft.budget.share)} to account {account}, "
                 f"got {_rate(rate)} when all its API probes fail at once: have fewer, or longer bursts"
+            )
+
+
+def _unsigned(draft: Draft) -> Iterator[str]:
+    """Probes that would sign with keys that nobody named: no run of theirs could see anything."""
+    tables = draft.tables
+    keys = {text(a, "id"): text(a, "credentials") for a in tables["account"].values()}
+    account_of = {text(s, "name"): text(s, "account") for s in tables["service"].values()}
+    for k, probe in draft.probes.items():
+        account = account_of.get(probe.service, "")
+        named = draft.asked[k].credentials or keys.get(account)
+        if specs()[probe.kind].signs(probe.params) and not named:
+            of = f" or of account {account}" if account in keys else ""
+            yield (
+                f"probe[{k}].credentials: expected the name of the keys that its signed requests need, "
+                f"here{of}; got nothing"
             )
 
 

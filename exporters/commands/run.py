@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from collector import daemon
 from collector.core.latency import limits
 from collector.errors import ConfigurationError, ConstatError
 from collector.host.clock import wall_us
@@ -50,7 +51,7 @@ def ourselves(module: str, *arguments: str) -> Sequence[str]:
 @options.config
 def run(config: Path) -> int:
     """Measure and serve: the collector and the exporter as two children, until one ends or Ctrl-C."""
-    configured(config)
+    daemon.configured(config, os.environ)  # what is wrong is told once, and nothing is started
     return asyncio.run(_run(config))
 
 

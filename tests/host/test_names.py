@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from collector.host.names import Address, Names, endpoint, literal
+from collector.host.names import Address, Names, endpoint, literal, web_address
 
 
 @pytest.fixture
@@ -40,6 +40,29 @@ def test_an_endpoint_is_a_host_and_a_port_in_all_its_forms(target: str, host: st
 def test_a_port_that_is_none_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match="expected a port"):
         endpoint(target, 53)
+
+
+@pytest.mark.parametrize("target", ["", ":53", "a b", "a/b", "user@host", "[]", "http:///path", "nul\0:1"])
+def test_a_host_that_is_none_is_refused(target: str) -> None:
+    with pytest.raises(ValueError, match="expected a name or an address"):
+        endpoint(target, 53)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://a", "https://a:1/b?c=d", "https://[2001:db8::1]:443/", "http://192.0.2.1?x"]
+)
+def test_a_web_address_is_http_or_https_with_a_host(text: str) -> None:
+    assert web_address(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "//a", "ftp://a", "http:a", "http://", "http:///a", "http://a b", "http://a:0/", "http://a:x",
+     "http://user:secret@a/", "http://a/#part", "https://é.example", "http://a\\b"],
+)  # fmt: skip
+def test_what_is_no_web_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected "):
+        web_address(text)
 
 
 def test_an_address_is_its_own_and_a_name_is_none() -> None:

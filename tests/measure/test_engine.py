@@ -17,7 +17,7 @@ from collector.host.observer import Observer
 from collector.measure.budget import BudgetFile, Turns
 from collector.measure.engine import Admission, Engine
 from collector.measure.runner import Prepared, Runner, prepared
-from collector.probe import Observation, ProbeContext, ProbeSpec
+from collector.probe import KEYS, Observation, ProbeContext, ProbeSpec
 from tests.coverage_check import uncovered
 
 Asking = Callable[[ProbeContext], Awaitable[Observation]]
@@ -48,7 +48,7 @@ def ready(
         return await asking(context)
 
     spec = ProbeSpec(
-        kind="scripted", target="", params=Params, run=run, facts={}, phases=(), provider_api=api
+        kind="scripted", target="", params=Params, run=run, facts={}, phases=(), provider_api=api, needs=KEYS
     )
     probe = Probe(
         name=name, kind="scripted", target=name, interval=interval, burst=interval // 4, phase=0,

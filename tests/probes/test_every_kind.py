@@ -46,6 +46,14 @@ async def test_a_right_answer_is_ok_and_has_a_latency(kind: str, run: Run, backe
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_target_of_another_form_is_refused_before_anything_runs(kind: str) -> None:
+    specs()[kind].fits(case(kind, 1).target.format(port=9))
+    for wrong in ("not a target", "http://a b", "a:99999"):
+        with pytest.raises(ValueError, match="expected "):
+            specs()[kind].fits(wrong)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_closed_port_is_a_refusal(kind: str, run: Run, backend_port: int) -> None:
     asking = case(kind, backend_port)
 
