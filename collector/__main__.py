@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(chosen.config, os.environ, chosen.state)
     except ConstatError as error:
-        print(error, file=sys.stderr)
+        for line in str(error).splitlines():  # all that is wrong, a line each
+            print(f"collector: {line}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:  # before there was anything to end in good order
         return 0

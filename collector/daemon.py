@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from queue import Full, Queue
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -374,8 +375,11 @@ def once(settings: Settings, names: Sequence[str] = ()) -> list[Sample]:
             f"{settings.path}: expected a probe's name out of {', '.join(known)}; got {', '.join(strangers)}"
         )
     ready = made_ready(settings, [known[name] for name in names or known])
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(_once(settings, ready))
+    with TemporaryDirectory(prefix="constat-once-") as nowhere:
+        if not settings.state.is_dir():  # nobody measures here yet, so there is no budget to share
+            settings = dataclasses.replace(settings, state=Path(nowhere))
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            return runner.run(_once(settings, ready))
 
 
 async def _once(settings: Settings, probes: Sequence[Prepared]) -> list[Sample]:

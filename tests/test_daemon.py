@@ -386,7 +386,7 @@ def test_wrong_settings_are_told_all_at_once_and_end_with_2(process: Callable[[s
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "colour" in done.stderr
-    assert all(line.startswith(str(collector.config)) for line in done.stderr.splitlines())
+    assert all(line.startswith(f"collector: {collector.config}: ") for line in done.stderr.splitlines())
 
 
 def test_once_runs_probes_without_a_journal(process: Callable[[str], Process]) -> None:

@@ -118,7 +118,8 @@ def test_plan_sample_metric_and_page_know_the_new_kind(running: Path) -> None:
     """From the settings to the screen, nothing had to be told twice."""
     deadline = time.monotonic() + WAITS_S
     metrics = ""
-    while 'probe="pulse"' not in metrics:
+    # The plan is seen before the first sample.
+    while 'probe="pulse"' not in metrics or not any(line["t"] == "sample" for line in lines(running)):
         assert time.monotonic() < deadline, (running / "log").read_text()
         time.sleep(0.2)
         try:

@@ -240,7 +240,7 @@ WRONG = [
     (probe("p", target="192.0.2.1"), 'probe[2].target: expected host:port, got "192.0.2.1"'),
     (probe("p", target="192.0.2.1:70000"), 'probe[2].target: expected host:port, got "192.0.2.1:70000"'),
     (probe("p", kind="ntp", target="not a name"), 'probe[2].target: expected address[:port], got "not a'),
-    (probe("p", kind="http", target="ftp://a"), 'probe[2].target: expected https://host[:port]/path, got "ftp'),
+    (probe("p", kind="http", target="ftp://a"), 'probe[2].target: expected https://host[:port]/path, got'),
     (probe("p", kind="lb", target="http://b", params={"backends": ["b"]}),
      'probe[2].params.backends: expected "http://…" or "https://…", got "b"'),
     (probe("p", target=None), "probe[2].target: expected a text, got nothing"),
@@ -421,7 +421,7 @@ def test_two_probes_may_not_send_the_identical_request(tmp_path: Path) -> None:
     )
 
 
-# --------------------------------------------------------------------------------------------- signed requests
+# ---------------------------------------------------------------------------------------- signed requests
 
 UNNAMED = BASE.replace('credentials = "outscale"\n', "")
 STORED = probe("s", kind="s3", target="https://s.example", params={"mode": "publish", "bucket": "b"})
@@ -435,7 +435,9 @@ def test_signed_probes_need_the_name_of_their_keys(tmp_path: Path, signed: str) 
         "account 42; got nothing"
     ]
     assert len(settings(tmp_path, BASE + signed).probes) == 3
-    assert len(settings(tmp_path, UNNAMED + signed.replace("\nname", '\ncredentials = "own"\nname')).probes) == 3
+    assert (
+        len(settings(tmp_path, UNNAMED + signed.replace("\nname", '\ncredentials = "own"\nname')).probes) == 3
+    )
 
 
 def test_anonymous_probes_need_no_keys(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ import asyncio
 import msgspec
 
 from collector.core.record import Outcome, Reason
-from collector.host.network import CONNECTION_FACTS, PHASES, Answer, NetworkFault, Phases, Request, web_address
+from collector.host.network import (
+    CONNECTION_FACTS,
+    PHASES,
+    Answer,
+    NetworkFault,
+    Phases,
+    Request,
+    web_address,
+)
 from collector.probe import Observation, ProbeContext, ProbeSpec, answered
 
 _BLIND = Observation(outcome=Outcome.BLIND, reason=Reason.BACKEND)

@@ -93,7 +93,12 @@ def load(
     With `read_contract` (`collector.contracts.load`) the contract file's own problems, and what does not
     fit it, are told in the same breath.
     """
-    raw = parsed(contents(path), path)
+    try:
+        data = contents(path)
+    except ConfigurationError as error:
+        hint = "; name another with --config or $CONSTAT_CONFIG"
+        raise ConfigurationError([problem + hint for problem in error.problems]) from error
+    raw = parsed(data, path)
     problems: list[str] = []
     draft = Draft(raw, path, problems)
     problems += fit(draft)

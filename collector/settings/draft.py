@@ -158,7 +158,7 @@ def _listen(serve: Serve | None, problems: list[str]) -> Listen:
     address = serve.listen if serve else Serve().listen
     host, _, port = address.rpartition(":")
     try:
-        # Listening elsewhere needs TLS and a token, which the read side does not have: put a proxy before it.
+        # Listening elsewhere needs TLS and a token, which `constat serve` is given when it is started.
         if ipaddress.ip_address(host.strip("[]")).is_loopback and port.isdecimal() and int(port) < 65536:
             return Listen(host=host.strip("[]"), port=int(port))
     except ValueError:

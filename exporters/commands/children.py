@@ -29,6 +29,7 @@ class Children:
 
     def __init__(self) -> None:
         self._running: dict[str, Process] = {}
+        self._reloading: list[Process] = []
         self._signal: asyncio.Future[int] | None = None
 
     async def __aenter__(self) -> "Children":
@@ -36,6 +37,7 @@ class Children:
         self._signal = loop.create_future()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._told, sign)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         return self
 
     async def __aexit__(
@@ -43,8 +45,13 @@ class Children:
     ) -> None:
         await self.stop()
 
-    async def start(self, name: str, arguments: Sequence[str], *, stderr: IO[bytes] | None = None) -> None:
-        """Start `python` with `arguments`, called `name` in messages; `stderr` takes its log."""
+    async def start(
+        self, name: str, arguments: Sequence[str], *, stderr: IO[bytes] | None = None, reloads: bool = False
+    ) -> None:
+        """Start `python` with `arguments`, called `name` in messages; `stderr` takes its log.
+
+        One that `reloads` is handed a SIGHUP that reaches us.
+        """
         ours = os.getpid()
 
         def before_exec() -> None:
@@ -55,6 +62,8 @@ class Children:
         self._running[name] = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stderr=stderr, process_group=0, preexec_fn=before_exec
         )
+        if reloads:
+            self._reloading.append(self._running[name])
 
     async def wait(self, timeout_s: float | None = None) -> str | None:
         """What ended the wait: a child's name, "" for a signal to us, None when only the time ran out."""
@@ -90,12 +99,22 @@ class Children:
     def raise_if_it_failed(self, name: str) -> None:
         """Raises ConstatError when the child `name` ended by itself; its own message is on the screen."""
         status = self.status(name)
-        why = f"status {status}" if status is None or status >= 0 else signal.Signals(-status).name
-        error = ConstatError(
-            f"{name}: expected to run until told to stop, ended with {why}; its messages say why"
-        )
+        if status is None or status >= 0:
+            why = f"ended with status {status}; its messages say why"
+        else:
+            why = (
+                f"was ended by {signal.Signals(-status).name}: another's, or the kernel's for want of memory"
+            )
+        error = ConstatError(f"{name}: expected to run until told to stop, {why}")
         error.exit_status = status if status in (1, 2) else 3
         raise error
+
+    def _hung_up(self) -> None:
+        """A terminal that closes ends us as Ctrl-C does; without one it is the word to read settings anew."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self._told(signal.SIGTERM)
+        for child in self._reloading:
+            _send(child, signal.SIGHUP)
 
     def _told(self, sign: int) -> None:
         assert self._signal is not None

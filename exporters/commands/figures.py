@@ -123,7 +123,9 @@ def account(
     as_json: bool,
     utc: bool,
 ) -> int:
-    """Every figure. With --journal or --at, computed anew from the journals' lines and the contract alone."""
+    """Every promise over a window: what comes off under which clause, what is left, the finding.
+
+    With --journal or --at, computed anew from the journals' lines and the contract alone."""
     asked = _asked(start, end, window)
     world, found = _read(config, journals, contract, as_of)
     as_of = _instant(as_of)

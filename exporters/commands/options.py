@@ -42,7 +42,7 @@ INSTANT = InstantType()
 
 config = click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     default=Path("config/constat.toml"),
     envvar="CONSTAT_CONFIG",
     show_default=True,

@@ -1,6 +1,8 @@
 """`constat once | check`: ask every question once without a trace, and find all that is wrong beforehand."""
 
 import os
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -9,9 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import contracts, daemon, settings
-from collector.core.record import Outcome, Sample
+from collector.core.record import Outcome, Probe, Sample
+from collector.core.timeline import DAY
 from exporters.commands import options, tables
 from exporters.documents import show
+
+LINE_KEPT = 60
+"""Bytes of the disk that a line takes once its hour is over and compressed: measured, rounded up."""
 
 _STYLE = {
     Outcome.OK: "green",
@@ -51,6 +57,16 @@ def _table(found: list[Sample]) -> Table:
     return table
 
 
+def _planned(probes: Sequence[Probe]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("probe", "kind", "about", "every", "while failing", "target"):
+        table.add_column(column, overflow="fold")
+    for probe in probes:
+        every, burst = show.duration(probe.interval), show.duration(probe.burst)
+        table.add_row(probe.name, probe.kind, probe.service or probe.role, every, burst, probe.target)
+    return table
+
+
 @click.command()
 @options.config
 def check(config: Path) -> int:
@@ -59,6 +75,15 @@ def check(config: Path) -> int:
     contract, digest = contracts.load(found.contract_path)
     for note in found.notes(contract):
         click.echo(f"mind: {note}")
+    if found.probes:
+        tables.console().print(_planned(found.probes))
+        day = sum(Fraction(DAY, probe.interval) for probe in found.probes)
+        click.echo(
+            f"\nIn {found.state}: about {int(day)} lines a day while all is well, "
+            f"{show.size(int(day * LINE_KEPT))} once compressed."
+        )
+    else:
+        click.echo("mind: no probe is set up, so nothing will be measured")
     click.echo(
         f"{config}: {len(found.services)} services, {len(found.probes)} probes, contract {contract.id}"
         f" (SHA-256 {digest[:16]}…): nothing is wrong"

@@ -50,14 +50,17 @@ def ourselves(module: str, *arguments: str) -> Sequence[str]:
 @click.command()
 @options.config
 def run(config: Path) -> int:
-    """Measure and serve: the collector and the exporter as two children, until one ends or Ctrl-C."""
+    """Measure and serve: the collector and the exporter as two children, until one ends or Ctrl-C.
+
+    SIGHUP has the collector read its settings anew.
+    """
     daemon.configured(config, os.environ)  # what is wrong is told once, and nothing is started
     return asyncio.run(_run(config))
 
 
 async def _run(config: Path) -> int:
     async with Children() as children:
-        await children.start("collector", ourselves("collector", "--config", str(config)))
+        await children.start("collector", ourselves("collector", "--config", str(config)), reloads=True)
         await children.start("exporter", ourselves("exporters", "serve", "--config", str(config)))
         ended = await children.wait()
     if ended:

@@ -33,8 +33,11 @@ def console(*, stderr: bool = False) -> Console:
 @contextmanager
 def lines_read() -> Iterator[Callable[[int], None]]:
     """A count of lines on the terminal while a journal is read, gone once it is done; elsewhere nothing."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} lines"))
-    with Progress(*columns, TimeElapsedColumn(), console=console(stderr=True), transient=True) as bar:
+    screen = console(stderr=True)
+    shown = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} lines"))
+    with Progress(
+        *shown, TimeElapsedColumn(), console=screen, transient=True, disable=not screen.is_terminal
+    ) as bar:
         task = bar.add_task("reading the journal", total=None)
         yield lambda lines: bar.advance(task, lines)
 

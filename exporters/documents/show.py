@@ -40,6 +40,14 @@ def _seconds(length: Duration) -> str:
     return f"{whole}{'.' if fraction else ''}{fraction} s"
 
 
+def size(count: int) -> str:
+    """A number of bytes, about: "3.7 MB"."""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= step:
+            return f"{count // step}.{count % step * 10 // step} {unit}"
+    return f"{count} bytes"
+
+
 def percent(ratio: Fraction, digits: int = DIGITS) -> str:
     """`ratio` as a percentage cut after `digits`; "≥" says that something was cut: "≥99.96999 %"."""
     scaled = ratio * 100 * 10**digits

@@ -44,11 +44,12 @@ def rebuild(
 
 def make(state: Path, limits: Limits, progress: Progress) -> None:
     """Make the index of `state` anew here and now."""
+    places = origins(state)
     path = index_path(state)
     new = path.with_name(f"{path.name}.new-{os.getpid()}")
     try:
         with making(new, limits) as db:
-            take_in(db, origins(state), limits, progress, lambda: False)
+            take_in(db, places, limits, progress, lambda: False)
         descriptor = os.open(new, os.O_RDONLY)
         try:
             os.fsync(descriptor)

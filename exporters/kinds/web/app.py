@@ -1,6 +1,7 @@
 """What the server answers, each answer drawn in a thread so that a slow one holds up nobody else."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -115,9 +116,10 @@ async def serving(views: Views, listen: Listen) -> AsyncIterator[str]:
         try:
             await site.start()
         except OSError as error:
-            where = f"serve.listen: {listen.host}:{listen.port}"
+            why = os.strerror(error.errno) if error.errno else str(error)
             raise ConstatError(
-                f"{where}: expected a free port, got {error.strerror or error}; give another"
+                f"{listen.host}:{listen.port}: expected an address to listen on, got: {why}; end what"
+                " holds it, or name another: serve.listen in the settings, or --listen"
             ) from None
         host, port = runner.addresses[0][:2]
         scheme = "https" if listen.certificate else "http"

@@ -48,16 +48,16 @@ def permitted(listen: Listen) -> None:
     problems = []
     if not listen.loopback and not listen.token:
         problems.append(
-            f"serve.listen: {listen.host} is not loopback: expected a token, got none: set serve.token_file,"
+            f"{listen.host} is not loopback: expected a token, got none: give --token-file,"
             " or listen on 127.0.0.1"
         )
     if not listen.loopback and listen.certificate is None and not listen.behind_proxy:
         problems.append(
-            f"serve.listen: {listen.host} is not loopback: expected TLS or a stated proxy, got neither:"
-            " set serve.certificate and serve.key, or serve.behind_proxy = true"
+            f"{listen.host} is not loopback: expected TLS or a stated proxy, got neither:"
+            " give --certificate and --key, or --behind-proxy"
         )
     if (listen.certificate is None) != (listen.key is None):
-        problems.append("serve.certificate and serve.key: expected both or none, got one")
+        problems.append("--certificate and --key: expected both or none, got one")
     if problems:
         raise ConfigurationError(problems)
 
@@ -71,7 +71,7 @@ def tls(listen: Listen) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(listen.certificate, listen.key)
     except (OSError, ssl.SSLError) as error:
-        where = f"serve.certificate: {listen.certificate}, serve.key: {listen.key}"
+        where = f"--certificate {listen.certificate} --key {listen.key}"
         raise ConfigurationError(
             [f"{where}: expected a certificate and its key in PEM, got {error}"]
         ) from None

@@ -122,6 +122,9 @@ def test_listening_elsewhere_takes_a_token_and_tls_or_a_proxy(host: str) -> None
 async def test_a_taken_port_is_one_clear_error() -> None:
     async with serving(views(), LOOPBACK) as address:
         port = int(address.rsplit(":", 1)[1].strip("/"))
-        with pytest.raises(ConstatError, match=f"127.0.0.1:{port}: expected a free port"):
+        with pytest.raises(
+            ConstatError,
+            match=f"127.0.0.1:{port}: expected an address to listen on, got: Address already in use",
+        ):
             async with serving(views(), Listen(port=port)):
                 pass
