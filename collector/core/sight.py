@@ -323,8 +323,9 @@ class Track:
             raise self._uncountable(
                 line, f"expected a seq above {self.seq}, so the journal tells a story twice"
             )
-        self._interrupt_all()
         self._whole = False
+        # Among what is missing, the clock may have been set.
+        self._begin_afresh(line.at)
         self.harvest.holes.append(
             Hole(self.seq + 1, line.seq - 1, Span(self.until, max(line.at, self.until)))
         )
@@ -342,9 +343,9 @@ class Track:
             ok = line.outcome is Outcome.OK
             for follower in self._followers(eye):
                 follower.settle(line.sent, line.done, ok, self.harvest.stretches)
-            if line.slot < eye.valid_from:  # asked under the plan before this one
-                self._interrupt(eye)
         else:
+            self._interrupt(eye)
+        if line.slot < eye.valid_from:  # asked under the plan before this one
             self._interrupt(eye)
 
     def _platform_throttled(self, line: Sample, eye: Eye) -> None:
@@ -434,17 +435,18 @@ class Track:
     def _plan(self, line: Plan) -> None:
         if self.plan is None or _content(self.plan) != _content(line):
             self.harvest.plans.append(line)
-        self.plan = line
+        before = {} if self.plan is None else {probe.name: probe for probe in self.plan.probes}
         named = {probe.name: probe for probe in line.probes}
-        for name, eye in self._eyes.items():
-            if named.get(name) != eye.probe:
-                self._interrupt(eye)
-        for name, probe in named.items():
-            known = self._eyes.get(name)
-            if known is None:
+        self.plan = line
+        for name, probe in {**before, **named}.items():
+            if named.get(name) == before.get(name):
+                continue
+            # S2: also where a probe is left out, and where it comes back the same as it was.
+            if name in self._eyes:
+                self._interrupt(self._eyes[name])
+                self._eyes[name].ask(probe, line.at)
+            else:
                 self._eyes[name] = Eye(probe, line.at)
-            elif known.probe != probe:
-                known.ask(probe, line.at)
 
     def _uncountable(self, line: Line, why: str) -> UncountableJournal:
         return UncountableJournal(f"{self.origin}:{line.seq}: {why}")

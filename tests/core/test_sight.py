@@ -108,6 +108,29 @@ def test_a_sample_asked_under_an_old_plan_sees_nothing_of_the_new() -> None:
     assert told(journal.sample(21)) == [(0, 0.01, "up"), (10, 10.01, "up"), (21, 21.01, "up")]
 
 
+def test_nothing_is_seen_from_before_a_probe_was_left_out_to_after_it_came_back() -> None:
+    journal = watched("").plan([service("s")], [], 3).sample(2, took=2).plan([service("s")], [probe()], 6)
+
+    assert told(journal.sample(10)) == [(2, 4, "up"), (10, 10.01, "up")]
+
+
+def test_a_throttled_run_asked_under_an_old_plan_sees_nothing_of_the_new_in_either_reading() -> None:
+    journal = watched("o").plan([service("s")], [probe(every=11)], 10.005)
+    journal.sample(10, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+
+    assert told(journal.sample(11, FAILED), "unavailable") == [
+        (0, 0.01, "up"), (10, 10.01, "edge"), (11, 11.01, "edge"),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_set_back_among_missing_lines_brings_no_two_failures_together() -> None:
+    """60 s after T0 for the second time, and 110 s: 50 s lie between them, and prove nothing."""
+    journal = watched("o" * 11, burst=8).clock(55, step=-50).sample(60, FAILED).sample(110, FAILED)
+    del journal.lines[14]
+
+    assert "down" not in [state for _, _, state in told(journal)]
+
+
 def test_time_told_twice_by_a_clock_that_is_slewed_back_stays_as_first_told() -> None:
     journal = watched("o").sample(10, took=1).sample(10.5, FAILED, took=1).sample(12)
 
