@@ -163,7 +163,8 @@ class Engine:
         del self._flying[name]
         burst = self.scheduler.bursting(name)
         covers = self.scheduler.finished(run, sent=sample.sent, done=sample.done, outcome=sample.outcome)
-        self._write(msgspec.structs.replace(sample, at=self._clock.now(), covers=covers))
+        # The line is of the moment the run ended: one instant, which an archive keeps once.
+        self._write(msgspec.structs.replace(sample, at=sample.done, covers=covers))
         self._admission.answered(ready, sample)
         if self.scheduler.bursting(name) != burst and run.probe.role != "control":
             self._burst_turned()
