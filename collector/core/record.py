@@ -104,8 +104,11 @@ class AtLeast(msgspec.Struct, frozen=True):
 DownWhen: TypeAlias = Literal["all", "any"] | AtLeast
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a commitment is about: one account, one region, maybe one zone or resource."""
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commitment is about: one account, one region, maybe one zone or resource.
+
+    Every field is written: evidence must not depend on what the usual rule of a later version will be.
+    """
 
     name: str
     account: str
