@@ -140,6 +140,7 @@ class Daemon:
             network=self._network,
             clock=clock,
             lag=self._observer.lag,
+            stalled=self._observer.stalled,
             keep=Documents(configuration.settings.state / "documents").keep,
         )
         self._stop = asyncio.Event()
@@ -384,7 +385,7 @@ def once(settings: Settings, names: Sequence[str] = ()) -> list[Sample]:
 
 async def _once(settings: Settings, probes: Sequence[Prepared]) -> list[Sample]:
     clock, network, observer = Clock(step_limit=settings.step_limit), Network(), Observer()
-    runner = Runner(network=network, clock=clock, lag=observer.lag)
+    runner = Runner(network=network, clock=clock, lag=observer.lag, stalled=observer.stalled)
     admission = admission_of(settings, clock)
 
     async def one(ready: Prepared) -> Sample:

@@ -84,6 +84,15 @@ class Observer:
             worst = max(worst, lag)
         return worst
 
+    def stalled(self, since: Mark) -> Duration:
+        """How long the loop stood still since then, in all: each wait of a run may have met another stall."""
+        lags = [max(0, boot_us() - self._due)]
+        for noticed, lag in reversed(self._lags):
+            if noticed < since.at:
+                break
+            lags.append(lag)
+        return sum(lags)
+
     def health(self) -> Health:
         """How the last minute was, and what is held now."""
         lags = sorted(lag for _, lag in self._lags) or [0]

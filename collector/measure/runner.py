@@ -68,14 +68,25 @@ def prepared(
 
 
 class Runner:
-    """Runs probes of all kinds. `lag` tells how late the loop may have noticed anything since a moment."""
+    """Runs probes of all kinds.
+
+    Since a moment, `lag` tells how late the loop may have noticed anything, and `stalled` how long it stood
+    still in all.
+    """
 
     def __init__(
-        self, *, network: Network, clock: Clock, lag: Callable[[Mark], Duration], keep: Keep | None = None
+        self,
+        *,
+        network: Network,
+        clock: Clock,
+        lag: Callable[[Mark], Duration],
+        stalled: Callable[[Mark], Duration],
+        keep: Keep | None = None,
     ) -> None:
         self._network = network
         self._clock = clock
         self._lag = lag
+        self._stalled = stalled
         self._keep = keep
         self._process = secrets.token_hex(8)
         self._runs = count()
@@ -98,10 +109,11 @@ class Runner:
             bug = error
             seen = Observation(outcome=Outcome.BLIND, reason=Reason.BUG, phases=dict(context.phases.took))
         took = self._clock.boot_us() - begun.at
-        lag = self._lag(begun)
+        lag, stalled = self._lag(begun), self._stalled(begun)
         if bug is not None:
             self._tell(ready.spec.kind, bug)
-        return self._sample(ready.probe, slot, sent, sent + took, _with_lag(seen, lag, ready.probe.timeout))
+        ours = max(lag, stalled) > ready.probe.timeout // 2
+        return self._sample(ready.probe, slot, sent, sent + took, _with_lag(seen, lag, ours=ours))
 
     def _context(self, ready: Prepared) -> ProbeContext:
         return ProbeContext(
@@ -139,9 +151,9 @@ class Runner:
         log.error("event=probe-bug kind=%s error=%r at=%r; please report it", kind, bug, where)
 
 
-def _with_lag(seen: Observation, lag: Duration, timeout: Duration) -> Observation:
+def _with_lag(seen: Observation, lag: Duration, *, ours: bool) -> Observation:
     """While our own loop stood still, what failed may be our fault, and what it timed is off by that much."""
-    if seen.outcome is Outcome.FAILED and lag > timeout // 2:
+    if seen.outcome is Outcome.FAILED and ours:
         return replace(seen, outcome=Outcome.BLIND, reason=Reason.LAG, value=None, error=0)
     if seen.error is not None:
         return seen

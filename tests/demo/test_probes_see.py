@@ -27,7 +27,9 @@ class Watch:
         self.ready: dict[str, Prepared] = {
             probe.name: prepared(probe, specs(), read.credentials_of(probe)) for probe in read.probes
         }
-        self._runner = Runner(network=network, clock=Clock(), lag=lambda _: 0, keep=lambda *_: None)
+        self._runner = Runner(
+            network=network, clock=Clock(), lag=lambda _: 0, stalled=lambda _: 0, keep=lambda *_: None
+        )
 
     def hurry(self, name: str) -> Duration:
         """Give a probe a short timeout, in µs."""

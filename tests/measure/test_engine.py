@@ -68,7 +68,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.network, self.observer = Network(), Observer()
-        self.runner = Runner(network=self.network, clock=self.clock, lag=self.observer.lag)
+        self.runner = Runner(
+            network=self.network, clock=self.clock, lag=self.observer.lag, stalled=self.observer.stalled
+        )
 
     def engine(self, *probes: Prepared) -> Engine:
         start = self.clock.now()

@@ -49,7 +49,11 @@ class Bench:
         self.network = Network()
         self.observer = Observer()
         self.runner = Runner(
-            network=self.network, clock=self.clock, lag=self.observer.lag, keep=self.documents.__setitem__
+            network=self.network,
+            clock=self.clock,
+            lag=self.observer.lag,
+            stalled=self.observer.stalled,
+            keep=self.documents.__setitem__,
         )
 
     async def run(self, asking: Asking, limit: int = 5 * SECOND) -> Sample:
@@ -165,6 +169,20 @@ async def test_a_failure_while_the_loop_stood_still_is_blind(bench: Bench) -> No
         raise AssertionError("it was to be cancelled")
 
     sample = await bench.run(asking, limit=SECOND // 10)
+
+    assert (sample.outcome, sample.reason) == (Outcome.BLIND, Reason.LAG)
+
+
+async def test_a_failure_after_many_stalls_that_are_short_each_is_blind(bench: Bench) -> None:
+    """Each step of a request waits for the loop again: what adds up to a timeout may be all ours."""
+
+    async def asking(_: ProbeContext) -> Observation:
+        for _step in range(6):
+            time.sleep(0.2)  # noqa: ASYNC251
+            await asyncio.sleep(0.06)
+        return Observation(outcome=Outcome.FAILED, reason=Reason.TIMEOUT)
+
+    sample = await bench.run(asking, limit=2 * SECOND)
 
     assert (sample.outcome, sample.reason) == (Outcome.BLIND, Reason.LAG)
 
