@@ -103,6 +103,8 @@ def _value(key: str, value: Any) -> Iterator[str]:
     if value in ("", [], ()):
         if key not in _MAY_BE_EMPTY:
             yield f"{key}: expected something, got nothing"
+    elif isinstance(value, list | tuple) and "" in value:
+        yield f"{key}: expected names, got an empty one"
     elif key in _INSTANTS:
         yield from _instant(key, value)
     elif key in _SPANS:

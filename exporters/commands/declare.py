@@ -1,7 +1,8 @@
 """`constat declare`: what a person states, checked, handed to the collector, and waited for."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -11,7 +12,8 @@ import msgspec
 from collector.core.record import Declaration, DeclarationKind, Standing
 from collector.errors import DeclarationError
 from collector.journal import documents, inbox
-from collector.journal.declarations import checked
+from collector.journal.declarations import NEEDS, checked
+from collector.settings import Settings
 from exporters.commands import options
 from exporters.commands.options import INSTANT
 from exporters.commands.world import configured
@@ -64,14 +66,26 @@ FIELDS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
 """Option → the field of the declaration it fills, its form, and its help."""
 
 
+_OPTION: Final = {"document": "--document"} | {
+    field.removesuffix("_"): option for option, (field, _, _) in FIELDS.items()
+}
+"""Key of a declaration → the option that fills it."""
+
+
 def _with_fields(command: Callable[..., int]) -> Callable[..., int]:
     for option, (field, form, text) in reversed(list(FIELDS.items())):
         command = click.option(option, field, help=text, **form)(command)
     return command
 
 
-@click.command(context_settings={"show_default": False})
-@click.argument("kind", type=click.Choice(get_args(DeclarationKind)))
+_NEEDED: Final = "\n".join(
+    ["\b", "Kinds, and what each needs:"]
+    + [f"  {kind}: {' '.join(_OPTION[key] for key in NEEDS[kind])}" for kind in get_args(DeclarationKind)]
+)
+
+
+@click.command(context_settings={"show_default": False}, epilog=_NEEDED)
+@click.argument("kind", metavar="KIND", type=click.Choice(get_args(DeclarationKind)))
 @options.config
 @click.option(
     "--by", required=True, envvar="CONSTAT_BY", show_envvar=True, help="The initials of who declares."
@@ -90,9 +104,13 @@ def declare(
     kind: str, config: Path, by: str, id_: str | None, document: Path | None, as_json: bool, **fields: Any
 ) -> int:
     """State what the journal cannot see: maintenance, tickets, invoices, notices, and their corrections."""
-    state = configured(config).state
+    settings = configured(config).settings
+    assert settings is not None
+    state = settings.state
     stated = {"kind": kind, "by": by, **({"id": id_} if id_ else {}), **_filled(fields)}
     checked({"id": "0", **stated})
+    for stranger in _strangers(settings, fields):
+        click.echo(f"mind: {stranger}", err=True)
     if document is not None:
         stated["document"] = documents.keep(state, document.read_bytes())
     declared = inbox.submit(state, stated)
@@ -106,6 +124,19 @@ def declare(
     if fate not in ("taken", "queued"):
         raise DeclarationError(f"{declared}: rejected: {fate}")
     return 0
+
+
+def _strangers(settings: Settings, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Names that the settings do not have: a slip, or of a time when they were others; so only told."""
+    services = {service.name for service in settings.services}
+    regions = {service.region for service in settings.services}
+    known = {"scope": {"*"} | services | regions, "services": services}
+    for field, names in known.items():
+        for name in fields[field]:
+            if name not in names:
+                close = get_close_matches(name, names, 1)
+                hint = f' (did you mean "{close[0]}"?)' if close else ""
+                yield f'{_OPTION[field]}: "{name}" is not in {settings.path}{hint}: taken as it is'
 
 
 def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:

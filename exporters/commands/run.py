@@ -193,6 +193,7 @@ class _Server:
             services=lambda: self._part("services"),
             commitments=lambda: self._part("commitments"),
             outages=lambda: self._part("outages"),
+            damage=lambda: list(self._observed().damage),
             unready=lambda: self._unready,
             where=where,
         )

@@ -35,6 +35,8 @@ class Views:
     services: Callable[[], list[dict[str, Any]]]
     commitments: Callable[[], list[dict[str, Any]]]
     outages: Callable[[], list[dict[str, Any]]]
+    damage: Callable[[], list[str]]
+    """Where the journal does not say what its tree says."""
     where: tzinfo
     """The zone that times are told in on the page."""
     unready: Callable[[], str]
@@ -63,7 +65,7 @@ class _Answers:
     async def front(self, _: web.Request) -> web.Response:
         views = self._views
         text = await self._drawn(
-            lambda: page(views.services(), views.commitments(), views.outages(), views.where)
+            lambda: page(views.services(), views.commitments(), views.outages(), views.damage(), views.where)
         )
         return web.Response(text=text, content_type="text/html")
 

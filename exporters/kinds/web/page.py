@@ -21,7 +21,7 @@ Rows = Sequence[Mapping[str, Any]]
 Columns = Mapping[str, Callable[[Any], str]]
 
 
-def page(services: Rows, commitments: Rows, outages: Rows, where: tzinfo) -> str:
+def page(services: Rows, commitments: Rows, outages: Rows, damage: Sequence[str], where: tzinfo) -> str:
     """The whole page, with times told in `where`; it asks for itself again every 10 s."""
 
     def at(instant: int) -> str:
@@ -40,6 +40,7 @@ def page(services: Rows, commitments: Rows, outages: Rows, where: tzinfo) -> str
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="10">'
         f"<title>Constat</title><style>{STYLE}</style><h1>Constat</h1>"
+        + "".join(f'<p class="down">damaged: {escape(one)}</p>' for one in damage)
         + _table("Services", {"service": str, "state": str, "since": at}, services)
         + _table("Promises, over the window that ends now", promise, commitments)
         + _table("Outages", {"service": str, "certain": hull, "possible": hull}, outages)

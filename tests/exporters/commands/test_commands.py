@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from collector.core.latency import limits
 from collector.core.record import Outcome
 from collector.core.timeline import HOUR
+from collector.journal.declarations import NEEDS
 from exporters.__main__ import _status as run
 from exporters.cli import MODULE_OF
 from exporters.index.rebuild import make
@@ -19,6 +21,20 @@ from exporters.index.tail import nobody
 from tests.exporters.journals import BEGAN, CONTRACT, CONTRACT_FILE, day, write
 
 AT = str(BEGAN + HOUR)
+SERVICE = """
+[[account]]
+id = "a"
+region = "eu-west-2"
+[[service]]
+name = "api"
+account = "a"
+commitments = ["compute.command-api"]
+[[probe]]
+name = "api"
+service = "api"
+kind = "tcp"
+target = "192.0.2.1:443"
+"""
 TROUBLE = [("", Outcome.OK)] * 5 + [("api", Outcome.FAILED)] * 4 + [("", Outcome.OK)] * 5
 
 
@@ -148,6 +164,64 @@ def test_a_declaration_without_a_collector_is_queued(
     assert (state / "documents" / queued["document"]).read_bytes() == b"planned work"
 
 
+def test_a_name_that_the_settings_do_not_have_is_told_and_taken(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a slip; it may be of a time when the settings were others."""
+    monkeypatch.setattr("exporters.commands.declare.PATIENCE_S", 0.1)
+    with Path(config).open("a") as settings:
+        settings.write(SERVICE)
+    span = ["--span", "2026-11-20T10:00:00+01:00", "2026-11-20T11:00:00+01:00", "--standing", "accepted"]
+    command = ["declare", "force-majeure", "--config", config, "--by", "ab", *span]
+    known = [word for name in ("api", "eu-west-2", "*") for word in ("--scope", name)]
+
+    assert run([*command, *known]) == 0
+    assert capsys.readouterr().err == ""
+    assert run([*command, "--scope", "apo"]) == 0
+    assert (
+        capsys.readouterr().err
+        == f'mind: --scope: "apo" is not in {config} (did you mean "api"?): taken as it is\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            ["--scope", "api", "--standing", "accepted", "--span", AT, str(BEGAN)],
+            "spans[0]: expected an end after",
+        ),
+        (["--scope", "api", "--standing", "accepted"], "spans: a declaration of kind force-majeure needs it"),
+        (
+            ["--scope", "api", "--standing", "accepted", "--span", str(BEGAN), AT, "--number", "7"],
+            "number: expected only",
+        ),
+        (["--scope", "", "--standing", "accepted", "--span", str(BEGAN), AT], "scope"),
+        (["--standing", "perhaps"], "'perhaps' is not one of"),
+        (["--span", "now", "later"], "expected an instant like"),
+        (
+            ["--id", "../../x", "--scope", "api", "--standing", "accepted", "--span", str(BEGAN), AT],
+            "id: expected up to",
+        ),
+        (["--document", "none.eml"], "'none.eml' does not exist"),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_refused_with_its_reason(
+    given: list[str], expected: str, config: str, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["declare", "force-majeure", "--config", config, "--by", "ab", *given]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (state / "inbox").exists()
+
+
+def test_declare_says_what_each_kind_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["declare", "--help"]) == 0
+    told = capsys.readouterr().out
+
+    assert "deployment: --account --zone --from\n" in told
+    assert all(f"  {kind}: " in told for kind in NEEDS)
+
+
 def test_a_declaration_that_lacks_something_is_refused_before_it_leaves(
     config: str, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,6 +285,59 @@ def test_check_tells_all_problems_at_once(config: str, capsys: pytest.CaptureFix
     assert run(["check", "--config", config]) == 2
     said = capsys.readouterr().err
     assert all(place in said for place in ("collector.vantage", "contract", "serve.listen"))
+
+
+def test_check_shows_what_is_planned_and_what_disk_it_takes(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", "--config", config]) == 0
+    assert "mind: no probe is set up" in capsys.readouterr().out
+    with Path(config).open("a") as settings:
+        settings.write(SERVICE)
+
+    assert run(["check", "--config", config]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^api +tcp +api +10 s +1 s +192\.0\.2\.1:443", told, re.MULTILINE)
+    assert "about 8640 lines a day while all is well, 518.4 kB once compressed" in told
+    assert 'no probe has role = "control"' in told
+
+
+@pytest.mark.parametrize("command", ["check", "run", "serve", "once", "status"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("none", "expected a readable file, got: No such file or directory; name another with --config or"),
+        ("", "expected a readable file, got: Is a directory; name another with --config or"),
+        ("bytes", "expected TOML, got: "),
+        ("words", "expected TOML, got: Invalid value (at line 1, column 12)"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_read_is_one_clear_message(
+    command: str, name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    (tmp_path / "words").write_text("interval = = 3")
+    place = tmp_path / name
+
+    assert run([command, "--config", str(place)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"constat: {place}: {told}")
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["outages"], ["account"], ["once"]])
+def test_json_is_one_document_and_a_pipe_gets_no_colour(
+    arguments: list[str], config: str, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(config).open("a") as settings:
+        settings.write(SERVICE.replace("192.0.2.1:443", "127.0.0.1:1"))
+    run([*arguments, "--config", config])
+    table, noise = capsys.readouterr()
+    run([*arguments, "--config", config, "--json"])
+
+    json.loads(capsys.readouterr().out)
+    assert table
+    assert "\x1b" not in table
+    assert noise == ""
 
 
 def test_a_bug_of_ours_is_exit_status_3_and_never_looks_like_a_finding(
