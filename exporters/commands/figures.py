@@ -137,7 +137,8 @@ def account(
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()
         out.print(f"Account as of {show.instant(as_of, where)} by {world.contract.id}\n")
-        out.print(tables.attainments(drawn, where), "", tables.outages(drawn.outages, where))
+        shown = tables.outages(drawn.outages, where) if drawn.outages else "No outage in these windows."
+        out.print(tables.attainments(drawn, where), "", shown)
         for flag in drawn.flags:
             out.print(f"Mind: {flag}")
     return _verdict(drawn, found.damage)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from collector import contracts, daemon, settings
@@ -41,10 +40,8 @@ def once(probes: tuple[str, ...], config: Path, as_json: bool) -> int:
     return 1 if any(sample.outcome is Outcome.FAILED for sample in found) else 0
 
 
-def _table(found: list[Sample]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("probe", "outcome", "reason", "latency", "phases", "facts"):
-        table.add_column(column, overflow="fold")
+def _table(found: list[Sample]) -> tables.Listing:
+    table = tables.Listing(("probe", "outcome", "reason", "latency", "phases", "facts"), heading=3)
     for sample in found:
         table.add_row(
             sample.probe,
@@ -57,10 +54,8 @@ def _table(found: list[Sample]) -> Table:
     return table
 
 
-def _planned(probes: Sequence[Probe]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("probe", "kind", "about", "every", "while failing", "target"):
-        table.add_column(column, overflow="fold")
+def _planned(probes: Sequence[Probe]) -> tables.Listing:
+    table = tables.Listing(("probe", "kind", "about", "every", "while failing", "target"), heading=2)
     for probe in probes:
         every, burst = show.duration(probe.interval), show.duration(probe.burst)
         table.add_row(probe.name, probe.kind, probe.service or probe.role, every, burst, probe.target)

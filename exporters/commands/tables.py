@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +24,8 @@ STYLES = {
 }  # fmt: skip
 WIDE = 240
 """Columns where nobody's terminal says how many there are: a pipe cuts nothing."""
+ENDLESS = 100_000
+"""More columns than anything needs."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -42,7 +46,53 @@ def lines_read() -> Iterator[Callable[[int], None]]:
         yield lambda lines: bar.advance(task, lines)
 
 
-def services(now: Observed, where: tzinfo) -> Table:
+class Listing:
+    """Rows under columns; where the screen is too narrow for them, each row as a paragraph that says all.
+
+    The first `heading` cells head a paragraph, and are left out where they are empty.
+    """
+
+    def __init__(self, columns: Sequence[str], heading: int = 1) -> None:
+        self._columns = columns
+        self._heading = heading
+        self._rows: list[Sequence[str | Text]] = []
+
+    def add_row(self, *cells: str | Text) -> None:
+        """A cell for each column; the last ones may be left out."""
+        self._rows.append(cells)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        roomy, close = self._table(closely=False), self._table(closely=True)
+        if not console.is_terminal:
+            yield roomy
+            return
+        for table in (roomy, close):
+            needed = Measurement.get(console, options.update(max_width=ENDLESS), table).maximum
+            if needed <= options.max_width:
+                yield table
+                return
+        yield from self._paragraphs()
+
+    def _table(self, *, closely: bool) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=closely)
+        for column in self._columns:
+            table.add_column(column, overflow="fold")
+        for row in self._rows:
+            table.add_row(*row)
+        return table
+
+    def _paragraphs(self) -> Iterator[RenderableType]:
+        for row in self._rows:
+            head = [cell for cell in row[: self._heading] if cell]
+            if head:
+                yield Text("  ").join([cell if isinstance(cell, Text) else Text(cell) for cell in head])
+            said = zip(self._columns[self._heading :], row[self._heading :], strict=False)
+            rest = [Text.assemble((f"{column} ", "dim"), cell) for column, cell in said if cell]
+            if rest:
+                yield Padding(Text(", ").join(rest), (0, 0, 0, 2))
+
+
+def services(now: Observed, where: tzinfo) -> Listing:
     """Every service with its state, and every promise about it over the window that ends now."""
     columns = (
         "service",
@@ -56,7 +106,7 @@ def services(now: Observed, where: tzinfo) -> Table:
         "coverage",
         "flags",
     )
-    table = _table(columns)
+    table = Listing(columns, heading=3)
     promises: dict[str, list[Attainment]] = {}
     for attainment in now.account.attainments:
         promises.setdefault(attainment.service, []).append(attainment)
@@ -71,9 +121,9 @@ def services(now: Observed, where: tzinfo) -> Table:
     return table
 
 
-def present(now: Observed, where: tzinfo) -> Table:
+def present(now: Observed, where: tzinfo) -> Listing:
     """Every service with its state and how long it has been down for sure."""
-    table = _table(("service", "state", "since", "down for sure", "outages"))
+    table = Listing(("service", "state", "since", "down for sure", "outages"), heading=2)
     for service in now.services:
         since = "" if service.since is None else show.instant(service.since, where)
         down = show.duration(service.seconds["down"])
@@ -81,9 +131,9 @@ def present(now: Observed, where: tzinfo) -> Table:
     return table
 
 
-def attainments(account: Account, where: tzinfo) -> Table:
+def attainments(account: Account, where: tzinfo) -> Listing:
     """Every attainment of an account."""
-    table = _table(
+    table = Listing(
         (
             "service",
             "commitment",
@@ -96,7 +146,8 @@ def attainments(account: Account, where: tzinfo) -> Table:
             "finding",
             "coverage",
             "flags",
-        )
+        ),
+        heading=2,
     )
     for one in account.attainments:
         span = (show.instant(edge, where) for edge in one.window.span)
@@ -122,9 +173,9 @@ def _bounds(figure: Figure) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def outages(found: Iterable[Outage], where: tzinfo) -> Table:
+def outages(found: Iterable[Outage], where: tzinfo) -> Listing:
     """Outages with what is certain of each, and below it what is possible."""
-    table = _table(("service", "downtime", "from", "to", "lasting"))
+    table = Listing(("service", "downtime", "from", "to", "lasting"))
     for outage in found:
         table.add_row(outage.service, "certain", *_hull(outage.certain, where), _lasting(outage.certain))
         begins, ends = _hull(outage.possible, where)
@@ -141,13 +192,6 @@ def _hull(parts: Spans, where: tzinfo) -> tuple[str, str]:
 
 def _lasting(parts: Spans) -> str:
     return show.duration(duration(parts))
-
-
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def _word(word: str) -> Text:
