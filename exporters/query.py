@@ -12,10 +12,10 @@ from collector.core.account import Account, Evidence, draw, to_json
 from collector.core.calendar import Calendar
 from collector.core.contract import Contract
 from collector.core.latency import limits
-from collector.core.outage import Outage, Runs, runs
+from collector.core.outage import Outage, Runs
 from collector.core.record import Outcome, Probe
 from collector.core.timeline import HOUR, SECOND, Duration, Instant, Span, duration, within
-from collector.core.verdict import States, Watches, seen, service_states, watches
+from collector.core.verdict import States
 from exporters.index import tail
 from exporters.index.follow import ENDLESS, Told
 from exporters.index.store import UnusableIndexError
@@ -150,10 +150,8 @@ def observed(found: Found, contract: Contract, calendar: Calendar, now: Instant)
     evidence = found.evidence()
     as_of = max([now, *(told.until for told in evidence.testimonies)])
     account = draw(evidence, contract, calendar, as_of=as_of)
-    watched = watches(evidence.testimonies, as_of)
-    states = service_states(watched, seen(evidence.testimonies, account.readings["platform-throttle"]))
-    present = _Present(found, watched, as_of)
-    services = {name: present.service(name, states[name]) for name in sorted(watched)}
+    present = _Present(found, account)
+    services = {name: present.service(name) for name in sorted(account.watched)}
     return Observed(
         account=account,
         services=list(services.values()),
@@ -198,18 +196,17 @@ def _version() -> str:
 class _Present:
     """What is known of the present besides the account."""
 
-    def __init__(self, found: Found, watched: Mapping[str, Watches], as_of: Instant) -> None:
+    def __init__(self, found: Found, account: Account) -> None:
         self._told = {one.testimony.origin: one for one in found.told}
-        self._watched = watched
-        self._as_of = as_of
+        self._account, self._watched, self._as_of = account, account.watched, account.as_of
         plans = {one.testimony.origin: one.testimony.harvest.plans for one in found.told}
         self._probes: dict[tuple[str, str], Probe] = {
             (origin, probe.name): probe for origin, of in plans.items() if of for probe in of[-1].probes
         }
 
-    def service(self, name: str, states: States) -> ServiceNow:
+    def service(self, name: str) -> ServiceNow:
         rules = self._watched[name][-1][1].rules
-        found = runs(name, states)
+        states, found = self._account.states[name], self._account.runs[name]
         last = max((s[-1].end for s in (states.up, states.down, states.edge) if s), default=None)
         open_outage = next((outage for outage in found.outages if outage.open), None)
         state, since = self._state(name, states, found, last)

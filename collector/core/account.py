@@ -19,7 +19,7 @@ from collector.core.contract import READINGS, Commitment, Contract, Readings, ra
 from collector.core.deduction import Deduction, deductions, standing_declarations, taken_from
 from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
-from collector.core.outage import Outage, runs
+from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Account as ProviderAccount
 from collector.core.record import Line as JournalLine
 from collector.core.sight import Testimony, Track
@@ -32,7 +32,7 @@ from collector.core.timeline import (
     union,
     within,
 )
-from collector.core.verdict import Watches, seen, service_states, watches
+from collector.core.verdict import States, Watches, seen, service_states, watches
 from collector.core.window import Asked, Window, windows
 from collector.errors import UncountableJournal, UsageError
 
@@ -105,6 +105,12 @@ class Account:
     latency: tuple[LatencyFigure, ...]
     flags: tuple[str, ...]
     """What concerns the account as a whole, like a deduction whose scope no plan knows."""
+    watched: Mapping[str, Watches]
+    """Service → who looked at it when. This and what follows is what the figures were drawn from."""
+    states: Mapping[str, States]
+    """Service → what is known of it, over all time."""
+    runs: Mapping[str, Runs]
+    """Service → all of its outages and blips."""
 
 
 def draw(
@@ -173,6 +179,9 @@ class _Drawing:
             deductions=self.deductions,
             latency=tuple(self._latencies(shown)),
             flags=self._flags(),
+            watched=self.watched,
+            states=self.states,
+            runs=self.runs,
         )
 
     def _shown(self, attainments: Sequence[Attainment]) -> Span:
