@@ -42,7 +42,8 @@ class OriginDir:
 
     def names(self) -> list[str]:
         """Its files of lines by time, without their suffix: `2026-11-22T23`."""
-        return sorted({stem for path in self.directory.iterdir() if (stem := _stem(path.name)) is not None})
+        with os.scandir(self.directory) as entries:
+            return sorted({stem for entry in entries if (stem := _stem(entry.name)) is not None})
 
     def place(self, name: str, line: int) -> str:
         """A line as people are told of it."""
@@ -163,7 +164,6 @@ def _has_lines(directory: Path) -> bool:
 
 
 def _stem(file: str) -> str | None:
-    for suffix in (GZIPPED, LINES):
-        if file.endswith(suffix) and not file.startswith("."):
-            return file.removesuffix(suffix)
-    return None
+    if not file.endswith((LINES, GZIPPED)) or file.startswith("."):
+        return None
+    return file.removesuffix(GZIPPED).removesuffix(LINES)
