@@ -74,15 +74,18 @@ class Frontier:
         done: list[bytes | None] = []
         start, end = 0, len(leaves)
         while start < end:
-            if self.size % SUBTREE == 0 and end - start >= SUBTREE:
-                done.append(complete(leaves[start : start + SUBTREE]))
-                self.push(done[-1], SUBTREE)
-                start += SUBTREE
-            else:
-                subtree = self._leaf(leaves[start])
-                if self.size % SUBTREE == 0:
-                    done.append(subtree)
-                start += 1
+            # The largest complete subtree that may begin here, up to one of 256 leaves.
+            below = self.size % SUBTREE
+            length = min(below & -below or SUBTREE, 1 << (end - start).bit_length() - 1)
+            subtree: bytes | None = complete(leaves[start : start + length])
+            start += length
+            if below + length == SUBTREE:
+                while length < SUBTREE:
+                    subtree = _joined(self.peaks.pop(), subtree)
+                    self.size -= length
+                    length *= 2
+                done.append(subtree)
+            self.push(subtree, length)
         return done
 
     def push(self, subtree: bytes | None, leaves: int) -> None:
@@ -102,21 +105,6 @@ class Frontier:
         for peak in reversed(self.peaks[:-1]):
             root = _joined(peak, root)
         return root
-
-    def _leaf(self, leaf: bytes) -> bytes | None:
-        """Append one; returns the 256-leaf subtree if this completes it."""
-        below = self.size % SUBTREE
-        hash_: bytes | None = leaf
-        while below & 1:
-            hash_ = _joined(self.peaks.pop(), hash_)
-            below >>= 1
-        if (self.size + 1) % SUBTREE:
-            self.peaks.append(hash_)
-            self.size += 1
-            return None
-        self.size -= SUBTREE - 1
-        self.push(hash_, SUBTREE)
-        return hash_
 
 
 def _joined(left: bytes | None, right: bytes | None) -> bytes | None:
