@@ -51,7 +51,7 @@ soak: $(READY_DEV) packages  ## half an hour of 40 probes against real servers, 
 	exec $(BIN)/python -m tests.integration.soak
 
 .PHONY: bench
-bench: $(READY_DEV) packages  ## what a probe costs, side by side with the blackbox exporter and Prometheus
+bench: $(READY_DEV) packages  ## what it costs against the budgets, and side by side with the blackbox exporter and Prometheus
 	exec $(BIN)/python -m tests.bench
 
 .PHONY: packages
