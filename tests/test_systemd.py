@@ -55,9 +55,11 @@ def analyze(*arguments: str) -> str:
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_accepts_the_installed_unit_without_a_remark(installed: Path, unit: str) -> None:
     """An unknown key is ignored by systemd, and with it the protection it was meant to give."""
-    program = installed / str(Path(sys.executable).resolve()).lstrip("/")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.touch(mode=0o755)  # where the release's own bin/python leads to, seen from inside the tree
+    # What the release's own bin/python leads to, and what Debian has, as seen from inside the tree.
+    for program in (str(Path(sys.executable).resolve()), "/bin/kill"):
+        inside = installed / program.lstrip("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        inside.touch(mode=0o755)
 
     remarks = analyze("verify", f"--root={installed}", "--man=no", unit)
 

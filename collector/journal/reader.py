@@ -349,7 +349,7 @@ class _Reading:
     def _told(self, why: str, place: Place, start: int, end: int) -> Damage:
         return Damage(
             origin=self._origin.name,
-            file=str(self._origin.directory / place.file) + layout.LINES,
+            file=str(self._origin.directory / place.file) + (layout.LINES if place.file else ""),
             line=place.line,
             from_seq=start,
             to_seq=end,

@@ -111,6 +111,8 @@ def declare(
     checked({"id": "0", **stated})
     for stranger in _strangers(settings, fields):
         click.echo(f"mind: {stranger}", err=True)
+    if not (state / "journal").is_dir():
+        click.echo(f"mind: {state} has no journal yet: is it the directory that you mean?", err=True)
     if document is not None:
         stated["document"] = documents.keep(state, document.read_bytes())
     declared = inbox.submit(state, stated)

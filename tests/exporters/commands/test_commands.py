@@ -214,6 +214,27 @@ def test_a_declaration_that_makes_no_sense_is_refused_with_its_reason(
     assert not (state / "inbox").exists()
 
 
+def test_a_declaration_into_a_directory_without_a_journal_is_told(
+    config: str, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started from another directory, `state` means another directory."""
+    monkeypatch.setattr("exporters.commands.declare.PATIENCE_S", 0.1)
+    shutil.rmtree(state)
+
+    assert run(["declare", "note", "--config", config, "--by", "ab", "--text", "x"]) == 0
+    assert f"mind: {state} has no journal yet" in capsys.readouterr().err
+
+
+def test_an_hour_that_is_gone_is_damage_where_it_was(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = (state / "journal").glob("*/*.jsonl")
+    file.unlink()
+
+    assert run(["outages", "--journal", str(state), "--contract", str(CONTRACT_FILE)]) == 1
+    assert re.fullmatch(
+        rf"damaged: {file.parent}:1: lines 0 to \d+: missing with {file.name}\n", capsys.readouterr().err
+    )
+
+
 def test_declare_says_what_each_kind_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["declare", "--help"]) == 0
     told = capsys.readouterr().out
