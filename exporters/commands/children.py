@@ -30,6 +30,8 @@ class Children:
     def __init__(self) -> None:
         self._running: dict[str, Process] = {}
         self._reloading: list[Process] = []
+        # Asked now: a terminal that has hung up is none any more.
+        self._at_terminal = sys.stdin is not None and sys.stdin.isatty()
         self._signal: asyncio.Future[int] | None = None
 
     async def __aenter__(self) -> "Children":
@@ -111,8 +113,9 @@ class Children:
 
     def _hung_up(self) -> None:
         """A terminal that closes ends us as Ctrl-C does; without one it is the word to read settings anew."""
-        if sys.stdin is not None and sys.stdin.isatty():
+        if self._at_terminal or not self._reloading:
             self._told(signal.SIGTERM)
+            return
         for child in self._reloading:
             _send(child, signal.SIGHUP)
 

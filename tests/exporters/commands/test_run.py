@@ -24,11 +24,13 @@ END_S = 5.0
 class Run:
     """One `constat run`, its children by name, and what it said."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, terminal: int = subprocess.DEVNULL) -> None:
         self.log = log
         with log.open("wb") as stderr:
             command = [sys.executable, "-m", "exporters", "run", "--config", str(config)]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr)
+            if terminal != subprocess.DEVNULL:  # a session of its own, which this terminal controls
+                command = ["setsid", "--ctty", *command]
+            self.process = subprocess.Popen(command, stdin=terminal, stderr=stderr)
         self.pids: dict[str, int] = {}
 
     def both(self) -> "Run":
@@ -199,3 +201,19 @@ def test_a_hangup_has_the_settings_read_anew_and_wrong_ones_change_nothing(
     (file,) = (tmp_path / "state/journal").glob("*/*.jsonl")
     plans = [line for line in map(json.loads, file.read_bytes().splitlines()) if line["t"] == "plan"]
     assert [plan["probes"][0]["interval"] for plan in plans] == [1_000_000, 2_000_000]
+
+
+def test_a_terminal_that_is_closed_ends_both(config: Path, tmp_path: Path) -> None:
+    """Nobody sees it any more, and nobody would find it: it must not live on."""
+    ours, its = os.openpty()
+    run = Run(config, tmp_path / "log", its)
+    try:
+        os.close(its)
+        run.both()
+        os.close(ours)
+
+        assert run.ended() == 0
+    finally:
+        run.process.kill()
+        run.process.wait()
+    assert last_line(tmp_path / "state")["t"] == "stop"
