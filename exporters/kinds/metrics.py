@@ -148,7 +148,9 @@ def _of_promises(promises: Sequence[PromiseNow]) -> Iterator[Metric]:
 def at_most(ratio: Fraction) -> float:
     """The largest float that is not above `ratio`: a figure is never rounded up (clause 24)."""
     nearest = float(ratio)
-    return math.nextafter(nearest, -math.inf) if Fraction(nearest) > ratio else nearest
+    numerator, denominator = nearest.as_integer_ratio()
+    above = numerator * ratio.denominator > ratio.numerator * denominator
+    return math.nextafter(nearest, -math.inf) if above else nearest
 
 
 def _of_origins(origins: Sequence[OriginHealth]) -> Iterator[Metric]:
