@@ -362,7 +362,7 @@ def run(path: Path, environ: Mapping[str, str], state: Path | None = None) -> No
         hung.daemon = True
         hung.start()
 
-    # What was loaded stays: a full collection that walked all of it would halt the loop for 20 ms.
+    # What was loaded stays as long as the process: no collection, which halts the loop, has to walk it.
     gc.freeze()
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(main())

@@ -112,7 +112,7 @@ def serve(
         behind_proxy=behind_proxy,
     )
     permitted(where)
-    gc.freeze()  # what was loaded stays: a scrape that had to walk all of it would take half as long again
+    gc.freeze()  # what was loaded stays as long as the process: no collection has to walk it
     asyncio.run(_Server(world, where).run())
 
 

@@ -23,7 +23,7 @@ from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, clock, plan, pro
 DAY: Duration = 24 * HOUR
 YEAR: Duration = 365 * DAY
 OUTAGE_EVERY: Duration = 30 * DAY
-"""Each service fails for a while, so often and at a time of its own."""
+"""Each service fails for a while, so often and at a time of its own; figures of a year grow with it."""
 
 FACTS: dict[str, int | str] = {
     "rtt": 41, "status": 200, "bytes": 16, "date": "Mon, 23 Nov 2026 03:26:14 GMT"
