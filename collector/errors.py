@@ -37,11 +37,5 @@ class OriginBusy(JournalError):
     """Another collector already writes this origin: one origin never tells two stories."""
 
 
-class EvidenceDamaged(ConstatError):
-    """The journal does not say what its tree says it said; what is named is UNKNOWN, the rest stands."""
-
-    exit_status = 1
-
-
 class UncountableJournal(UsageError):
     """The journal decodes, but its facts contradict each other: two rules for a service, a supersede loop."""

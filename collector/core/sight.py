@@ -60,7 +60,11 @@ class Stretch(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Lines `first_seq` to `last_seq` are missing from the journal; nothing is known of their time."""
+    """Lines `first_seq` to `last_seq` are missing from the journal; nothing is known of their time.
+
+    A plan may have been among them, so `span` goes on to the next plan: until there the rules are the old
+    ones, and every figure that rests on them says that lines are missing.
+    """
 
     first_seq: int
     last_seq: int
@@ -219,6 +223,7 @@ class Track:
         self.plan: Plan | None = None
         self.harvest = Harvest()
         self._whole = True
+        self._holes: list[Hole] = []  # since the last plan
         self._clock_seen = False
         self._untrusted_since: Instant | None = None
         self._eyes: dict[str, Eye] = {}
@@ -265,6 +270,7 @@ class Track:
             tail.untrusted.append(Span(self.began, self.until))
         elif self._untrusted_since is not None and self._untrusted_since < self.until:
             tail.untrusted.append(Span(self._untrusted_since, self.until))
+        tail.holes = self._holes_until(self.until)
         return tail
 
     def testimony(self) -> Testimony:
@@ -275,7 +281,7 @@ class Track:
             list(told.plans),
             list(told.declarations),
             told.untrusted + tail.untrusted,
-            list(told.holes),
+            told.holes + tail.holes,
         )
         return Testimony(self.origin, self.vantage, self.began or 0, self.until, harvest)
 
@@ -291,6 +297,7 @@ class Track:
             "until": self.until,
             "plan": None if self.plan is None else msgspec.to_builtins(self.plan),
             "whole": self._whole,
+            "holes": self._holes,
             "clock_seen": self._clock_seen,
             "untrusted_since": self._untrusted_since,
             "eyes": [_remembered(eye) for eye in self._eyes.values()],
@@ -305,6 +312,7 @@ class Track:
         track.began, track.until = snapshot["began"], snapshot["until"]
         track.plan = None if snapshot["plan"] is None else msgspec.convert(snapshot["plan"], Plan)
         track._whole, track._clock_seen = snapshot["whole"], snapshot["clock_seen"]
+        track._holes = [Hole(first, last, Span(*span)) for first, last, span in snapshot["holes"]]
         track._untrusted_since = snapshot["untrusted_since"]
         for name, eyes in (("eyes", track._eyes), ("argued", track._argued)):
             for probe, memory in snapshot[name]:
@@ -326,9 +334,10 @@ class Track:
         self._whole = False
         # Among what is missing, the clock may have been set.
         self._begin_afresh(line.at)
-        self.harvest.holes.append(
-            Hole(self.seq + 1, line.seq - 1, Span(self.until, max(line.at, self.until)))
-        )
+        self._holes.append(Hole(self.seq + 1, line.seq - 1, Span(self.until, max(line.at, self.until))))
+
+    def _holes_until(self, at: Instant) -> list[Hole]:
+        return [hole._replace(span=Span(hole.span.start, max(hole.span.end, at))) for hole in self._holes]
 
     def _sample(self, line: Sample, eye: Eye | None) -> None:
         if eye is None:
@@ -433,6 +442,8 @@ class Track:
             self._untrusted_since = None
 
     def _plan(self, line: Plan) -> None:
+        self.harvest.holes += self._holes_until(line.at)
+        self._holes = []
         if self.plan is None or _content(self.plan) != _content(line):
             self.harvest.plans.append(line)
         before = {} if self.plan is None else {probe.name: probe for probe in self.plan.probes}

@@ -147,8 +147,3 @@ def first(a: Spans, amount: Duration) -> Spans:
         taken.append(Span(start, min(end, start + amount)))
         amount -= end - start
     return tuple(taken)
-
-
-def shifted(a: Spans, by: Duration) -> Spans:
-    """`a`, moved in time."""
-    return tuple(Span(start + by, end + by) for start, end in a)

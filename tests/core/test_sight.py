@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 
-from collector.core.record import Outcome, Reason, Start
+from collector.core.record import Outcome, Plan, Reason, Start, Stop
 from collector.core.sight import State, Stretch, Track
 from collector.errors import UncountableJournal
 from tests.strategies import BLIND, FAILED, OK, Journal, S, instant, probe, service, watched
@@ -195,6 +196,23 @@ def test_missing_lines_are_unknown_and_named() -> None:
 
     assert told(journal) == [(0, 0.01, "up"), (20, 30.01, "up")]
     assert [(hole.first_seq, hole.last_seq) for hole in harvest.holes] == [(4, 4)]
+
+
+@pytest.mark.parametrize("planned_again", [False, True])
+def test_what_follows_missing_lines_is_marked_until_the_next_plan(planned_again: bool) -> None:
+    """A plan may have been among the missing lines: the rules of what follows are not sure."""
+    journal = watched("oooo")
+    last = journal.lines[-1].at
+    del journal.lines[4]
+    followed = track(journal)
+    if planned_again:
+        plan = next(line for line in journal.lines if isinstance(line, Plan))
+        followed.feed(msgspec.structs.replace(plan, seq=followed.seq + 1, at=last + S))
+        followed.feed(Stop(seq=followed.seq + 1, at=last + 5 * S))
+
+    (hole,) = followed.testimony().harvest.holes
+
+    assert hole.span.end == (last + S if planned_again else last)
 
 
 def test_a_sample_of_a_probe_that_no_plan_names_is_refused() -> None:

@@ -12,7 +12,6 @@ from collector.core.timeline import (
     duration,
     first,
     intersection,
-    shifted,
     spans,
     union,
     within,
@@ -58,11 +57,6 @@ def test_a_window_cuts_at_its_edges(a: list[tuple[int, int]], window: tuple[int,
 @given(parts, st.integers(-1, 70))
 def test_the_first_of_a_set(a: list[tuple[int, int]], amount: int) -> None:
     check(first(spans(a), amount), set(sorted(model(a))[: max(amount, 0)]))
-
-
-@given(parts, st.integers(-9, 9))
-def test_a_set_moves_as_a_whole(a: list[tuple[int, int]], by: int) -> None:
-    check(shifted(spans(a), by), {instant + by for instant in model(a)})
 
 
 def test_a_span_knows_its_length() -> None:
