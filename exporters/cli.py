@@ -16,6 +16,7 @@ MODULE_OF: Final = {
     "account": "figures",
     "outages": "figures",
     "declare": "declare",
+    "simulate": "simulate",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""
