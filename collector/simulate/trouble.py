@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from collector.core.timeline import HOUR, MINUTE, SECOND, Duration, Instant, Span
+from collector.core.timeline import HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant, Span
 from collector.simulate.chance import length, moments, source
 
 EVERY: Duration = 30 * HOUR
@@ -46,7 +46,7 @@ def troubles(seed: int, vantage: str, span: Span, *, dies: bool) -> Sequence[Tro
         kind = chance.choice([kind for kind in Kind if kind is not Kind.DEATH])
         shortest, octaves = (SECOND, 4) if kind is Kind.STALL else (10 * SECOND, 11)
         end = at + length(chance, shortest, octaves)
-        step = chance.choice((-1, 1)) * length(chance, 60_000, 12)
+        step = chance.choice((-1, 1)) * length(chance, chance.choice((60 * MILLISECOND, 30 * SECOND)), 4)
         if free <= at and end + MINUTE < until:
             found.append(Trouble(at, end, kind, step if kind is Kind.STEP else 0))
             free = end + 10 * MINUTE
