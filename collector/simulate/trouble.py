@@ -7,7 +7,7 @@ from typing import NamedTuple
 from collector.core.timeline import HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant, Span
 from collector.simulate.chance import length, moments, source
 
-EVERY: Duration = 30 * HOUR
+EVERY: Duration = 12 * HOUR
 """How far apart the troubles of a vantage point are on average."""
 
 
@@ -44,7 +44,7 @@ def troubles(seed: int, vantage: str, span: Span, *, dies: bool) -> Sequence[Tro
     free = span.start + 2 * MINUTE
     for at in moments(chance, span, EVERY):
         kind = chance.choice([kind for kind in Kind if kind is not Kind.DEATH])
-        shortest, octaves = (SECOND, 4) if kind is Kind.STALL else (10 * SECOND, 11)
+        shortest, octaves = (SECOND, 4) if kind is Kind.STALL else (40 * SECOND, 9)
         end = at + length(chance, shortest, octaves)
         step = chance.choice((-1, 1)) * length(chance, chance.choice((60 * MILLISECOND, 30 * SECOND)), 4)
         if free <= at and end + MINUTE < until:
