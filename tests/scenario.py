@@ -6,7 +6,7 @@ The language is told on top of tests/scenarios/certain-and-possible.toml.
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class ScenarioError(ValueError):
     """A scenario that says something nobody understands; names the scenario and the word."""
 
 
-# ------------------------------------------------------------------------------------------ what may be written
+# ---------------------------------------------------------------------------------- what may be written
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,7 +138,7 @@ def read(text: str, place: str) -> list[Told]:
     if strange:
         raise ScenarioError(f"{place}: expected [[scenario]], got {', '.join(strange)}")
     found = []
-    for one in raw["scenario"]:
+    for one in raw.get("scenario", []):
         where = f"{place}: {one.get('name', 'a scenario without a name')}"
         told = _typed({**one, "expected": _several(one.get("expected", []))}, Told, where)
         if not told.expected:
@@ -162,7 +162,7 @@ def _typed(value: Any, model: type[Any], where: str) -> Any:
     return found
 
 
-# ------------------------------------------------------------------------------------------ times and durations
+# ---------------------------------------------------------------------------------- times and durations
 
 
 def amount(text: str) -> Duration:
@@ -212,7 +212,7 @@ class Times:
         return Span(self.instant(start), self.instant(end))
 
 
-# ------------------------------------------------------------------------------------------------- the timeline
+# ---------------------------------------------------------------------------------- the timeline
 
 SEES: Mapping[str, tuple[Outcome, Reason]] = {
     "up": (Outcome.OK, Reason.NONE),
@@ -224,6 +224,14 @@ SEES: Mapping[str, tuple[Outcome, Reason]] = {
     "no-capacity": (Outcome.BLIND, Reason.CAPACITY),
 }
 OPTIONS = ("every", "for", "taking", "value", "error")
+PROBE_SAYS = (*SEES, "silent", "gap")
+OBSERVER_SAYS = ("off", "dies", "on")
+SAYS: Mapping[str, Sequence[str]] = {
+    "clock": ("step", "untrusted", "trusted"),
+    "journal": ("lost",),
+    "plan": (),
+}
+"""What may be said of these; of all others, what a probe or an observer may do. A plan is called by name."""
 TIME = re.compile(r"^((?:\d{4}-\d\d-\d\d )?\d\d:\d\d\S*)\s+(.+)$")
 
 
@@ -239,8 +247,9 @@ class Saying:
     options: Mapping[str, Duration] = field(default_factory=dict)
 
 
-def sayings(text: str, times: Times, subjects: Sequence[str]) -> list[Saying]:
+def sayings(text: str, times: Times, subjects: Sequence[str], observers: Sequence[str]) -> list[Saying]:
     """The lines of a timeline, which must go forward in time but for where the clock is set."""
+    says = {**SAYS, **dict.fromkeys(subjects, PROBE_SAYS), **dict.fromkeys(observers, OBSERVER_SAYS)}
     found: list[Saying] = []
     stepped = 0
     for line in filter(None, (one.partition("#")[0].strip() for one in text.splitlines())):
@@ -248,8 +257,10 @@ def sayings(text: str, times: Times, subjects: Sequence[str]) -> list[Saying]:
         if match is None:
             raise ScenarioError(f'expected a line that begins with a time, got "{line}"')
         wall, words = times.instant(match[1]), match[2].split()
-        subject = words.pop(0) if words[0] in subjects else ""
-        saying = _saying(wall - stepped, wall, subject, words, line)
+        subject = words.pop(0) if words[0] in says else ""
+        saying = _saying(
+            Saying(wall - stepped, wall, subject, "", ""), words, line, says.get(subject, PROBE_SAYS)
+        )
         if found and saying.at < found[-1].at:
             raise ScenarioError(f'"{line}" is earlier than the line before it')
         found.append(saying)
@@ -258,15 +269,12 @@ def sayings(text: str, times: Times, subjects: Sequence[str]) -> list[Saying]:
     return found
 
 
-def _saying(at: Instant, wall: Instant, subject: str, words: list[str], line: str) -> Saying:
-    if not words:
-        raise ScenarioError(f'"{line}" says nothing')
-    what, rest = words[0], words[1:]
-    if subject in ("clock", "observer", "plan") or what in ("step", "off", "on", "dies"):
-        return Saying(at, wall, subject, what, " ".join(rest))
-    if what not in SEES and what not in ("silent", "gap", "lost"):
-        known = ", ".join((*SEES, "silent", "gap", "lost"))
-        raise ScenarioError(f'"{line}": expected one of {known}, got "{what}"')
+def _saying(begun: Saying, words: list[str], line: str, known: Sequence[str]) -> Saying:
+    what, rest = (words or [""])[0], words[1:]
+    if begun.subject != "plan" and what not in known:
+        raise ScenarioError(f'"{line}": expected one of {", ".join(known)}, got "{what}"')
+    if what == "step":
+        return replace(begun, what=what, rest=" ".join(rest))
     options: dict[str, Duration] = {}
     key = ""
     for word in rest:
@@ -277,10 +285,12 @@ def _saying(at: Instant, wall: Instant, subject: str, words: list[str], line: st
             options[key] += amount(word)
         else:
             raise ScenarioError(f'"{line}": expected one of {", ".join(OPTIONS)}, got "{word}"')
-    return Saying(at, wall, subject, what, "", options)
+    if what == "lost" and "for" not in options:
+        raise ScenarioError(f'"{line}": expected "for" and how long')
+    return replace(begun, what=what, options=options)
 
 
-# ------------------------------------------------------------------------------------------- from words to lines
+# -------------------------------------------------------------------------------------- from words to lines
 
 Entry = tuple[Instant, int, Callable[[Journal, float], object]]
 """Story time, place in the text, and what to write then, given the clock's time in seconds after T0."""
@@ -306,7 +316,9 @@ class _Story:
             if asked.observer == observer:
                 entries += self._samples(name, asked)
         entries.append((begin, -2, lambda j, at: self._started(j, at, {})))
-        entries += [self._declaration(k, d) for k, d in enumerate(self.told.declared) if observer == self._first]
+        entries += [
+            self._declaration(k, d) for k, d in enumerate(self.told.declared) if observer == self._first
+        ]
         return self._written(observer, sorted(entries, key=lambda entry: entry[:2]))
 
     @property
@@ -325,9 +337,7 @@ class _Story:
             write(journal, (wall - T0) / SECOND)
         lost = [Span(s.at, s.at + s.options["for"]) for s in self.said if s.what == "lost"]
         journal.lines = [
-            line
-            for line in journal.lines
-            if not any(span.start <= line.at < span.end for span in lost)
+            line for line in journal.lines if not any(span.start <= line.at < span.end for span in lost)
         ]
         return journal
 
@@ -390,7 +400,8 @@ class _Story:
         mine = [
             (k, one)
             for k, one in enumerate(self.said)
-            if one.what in (*SEES, "silent", "gap") and one.subject in ((name,) if asked.control else (name, ""))
+            if one.what in (*SEES, "silent", "gap")
+            and one.subject in ((name,) if asked.control else (name, ""))
         ]
         for (k, one), following in zip(mine, [*(o.at for _, o in mine[1:]), self.end + 1], strict=True):
             if one.what not in SEES:
@@ -409,7 +420,7 @@ class _Story:
         value, error = one.options.get("value"), one.options.get("error", 0)
         return lambda j, at: j.sample(at, outcome, name, took=taking, reason=reason, value=value, error=error)
 
-    # ------------------------------------------------------------------------------------------ what was declared
+    # ------------------------------------------------------------------------------------ what was declared
 
     def _declaration(self, k: int, given: Mapping[str, Any]) -> Entry:
         moments = {"sent", "received", "opened", "complete", "first_answer", "solved", "issued", "from", "to"}
@@ -433,7 +444,9 @@ class _Story:
 
         def write(journal: Journal, _: float) -> None:
             seq = len(journal.lines)
-            journal.lines.append(msgspec.convert({"seq": seq, "at": at, **fields, "t": "declaration"}, Declaration))
+            journal.lines.append(
+                msgspec.convert({"seq": seq, "at": at, **fields, "t": "declaration"}, Declaration)
+            )
 
         return at, 1 << 20, write
 
@@ -448,9 +461,8 @@ def understood(told: Told) -> Scenario:
     contract = contracts.load(SHIPPED.with_name(f"{told.contract}.toml"))[0]
     calendar = contracts.calendar(contract)
     times = Times(told.date, None if told.zone == "UTC" else calendar)
-    subjects = ("clock", "observer", "controls", "plan", "journal", *told.probes)
-    observers = [one.observer for one in told.probes.values()]
-    said = sayings(told.timeline, times, (*subjects, *observers))
+    observers = ["observer", *(one.observer for one in told.probes.values())]
+    said = sayings(told.timeline, times, ["controls", *(told.probes or "p")], observers)
     asked = tuple((_question(told, one, times, said), one) for one in told.expected)
     end = max(
         [question.as_of for question, _ in asked]
