@@ -26,7 +26,7 @@ from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
-from collector.journal import layout
+from collector.journal import documents
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -92,8 +92,8 @@ def admission_of(settings: Settings, clock: Clock) -> Admission:
 class Documents:
     """Writes documents in a thread of its own: measuring does not wait for the disk, nor does an end."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, state: Path) -> None:
+        self._state = state
         self._queue: Queue[tuple[str, bytes]] = Queue(maxsize=256)
         threading.Thread(target=self._run, name="documents", daemon=True).start()
 
@@ -108,9 +108,7 @@ class Documents:
         while True:
             name, body = self._queue.get()
             try:
-                layout.make_directory(self._directory)
-                if not (self._directory / name).exists():
-                    layout.replace(self._directory / name, body)
+                documents.keep(self._state, body)
             except OSError as error:
                 log.warning("document=%s kept=no why=%r", name, str(error))
 
@@ -142,7 +140,7 @@ class Daemon:
             clock=clock,
             lag=self._observer.lag,
             stalled=self._observer.stalled,
-            keep=Documents(configuration.settings.state / "documents").keep,
+            keep=Documents(configuration.settings.state).keep,
         )
         self._stop = asyncio.Event()
         self._hup = asyncio.Event()
