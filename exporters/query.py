@@ -8,11 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from collector.core.account import Account, Evidence, draw, to_json
+from collector.core.account import Account, Evidence, draw
 from collector.core.calendar import Calendar
 from collector.core.contract import Contract
 from collector.core.latency import limits
 from collector.core.outage import Outage, Runs
+from collector.core.published import to_json
 from collector.core.record import Outcome, Probe
 from collector.core.timeline import HOUR, SECOND, Duration, Instant, Span, duration, within
 from collector.core.verdict import States

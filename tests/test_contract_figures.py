@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from collector.contracts import calendar, decoded, load
-from collector.core.account import draw, replay, to_json
+from collector.core.account import draw, replay
 from collector.core.contract import Contract
+from collector.core.published import to_json
 from collector.core.record import (
     Account,
     Declaration,

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from collector.core.account import draw, replay, to_json
+from collector.core.account import draw, replay
+from collector.core.published import to_json
 from collector.core.record import decode
 from collector.core.timeline import Span
 from tests import twin

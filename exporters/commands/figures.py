@@ -10,7 +10,8 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from collector.core.account import Account, draw, to_json
+from collector.core.account import Account, draw
+from collector.core.published import to_json
 from collector.core.timeline import Instant, Span
 from collector.core.window import Asked
 from collector.errors import UsageError

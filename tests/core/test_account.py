@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.account import Account, draw, replay, to_json
+from collector.core.account import Account, draw, replay
 from collector.core.contract import InForce
+from collector.core.published import to_json
 from collector.core.record import Outcome, Reason
 from collector.errors import UncountableJournal, UsageError
 from tests.strategies import (

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.account import Account, draw, replay, to_json
+from collector.core.account import Account, draw, replay
 from collector.core.attainment import Attainment
+from collector.core.published import to_json
 from collector.core.record import AtLeast, Line, Outcome, Plan, Reason, Sample, Start
 from collector.core.sight import Harvest, Track
 from collector.core.timeline import DAY, Span, difference, duration, intersection, union

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.account import draw, to_json
+from collector.core.account import draw
 from collector.core.latency import limits
+from collector.core.published import to_json
 from collector.core.record import Outcome
 from collector.core.timeline import DAY, MINUTE
 from collector.errors import ConstatError

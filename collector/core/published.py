@@ -1,0 +1,129 @@
+"""The account as other programs read it: stable and versioned.
+
+Durations are whole µs, instants µs since 1970 UTC, ratios "n/d", spans [start, end) pairs.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from collector.core.account import Account
+from collector.core.attainment import Attainment, Line
+from collector.core.deduction import Deduction
+from collector.core.incident import Incident
+from collector.core.latency import LatencyFigure
+from collector.core.outage import Outage
+
+VERSION = 1
+"""Of this form."""
+
+
+def to_json(account: Account) -> dict[str, Any]:
+    """The account as other programs read it. `best`, `worst` and `finding` are about net downtime."""
+    of = {outage: incident.id for incident in account.incidents for outage in incident.outages}
+    return {
+        "version": VERSION,
+        "as_of": account.as_of,
+        "contract": account.contract,
+        "readings": account.readings,
+        "attainments": [_attainment(a) for a in account.attainments],
+        "outages": [_outage(o, of.get(o.id)) for o in account.outages],
+        "blips": [_outage(o, None) for o in account.blips],
+        "incidents": [_incident(i) for i in account.incidents],
+        "deductions": [_deduction(d) for d in account.deductions],
+        "latency": [_latency(one) for one in account.latency],
+        "tickets": [],
+        "reservations": [],
+        "claims": [],
+        "readings_effect": [],
+        "flags": account.flags,
+    }
+
+
+def _ratio(value: Fraction | None) -> str | None:
+    return None if value is None else f"{value.numerator}/{value.denominator}"
+
+
+def _attainment(a: Attainment) -> dict[str, Any]:
+    return {
+        "commitment": a.commitment,
+        "service": a.service,
+        "window": {"kind": a.window.kind, "start": a.window.span.start, "end": a.window.span.end},
+        "agreed": a.agreed,
+        "states": {"up": a.up, "down": a.down, "edge": a.edge, "unknown": a.unknown},
+        "excluded": {line.kind: line.amount for line in a.excluded},
+        "deducted": {line.kind: line.amount for line in a.ledger},
+        "ledger": [_line(line) for line in a.ledger],
+        "net": a.net.amount,
+        "claimable": a.claimable.amount,
+        "best": _ratio(a.net.best),
+        "worst": _ratio(a.net.worst),
+        "observed_best": _ratio(a.observed.best),
+        "observed_worst": _ratio(a.observed.worst),
+        "claimable_best": _ratio(a.claimable.best),
+        "claimable_worst": _ratio(a.claimable.worst),
+        "target": _ratio(a.target),
+        "finding": a.finding,
+        "claim_finding": a.claim_finding,
+        "coverage": _ratio(a.coverage),
+        "flags": a.flags,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {"kind": line.kind, "amount": line.amount, "spans": line.spans, "because": line.because}
+
+
+def _outage(outage: Outage, incident: str | None) -> dict[str, Any]:
+    return {
+        "id": outage.id,
+        "service": outage.service,
+        "certain": outage.certain,
+        "possible": outage.possible,
+        "open": outage.open,
+        "incident": incident,
+    }
+
+
+def _incident(i: Incident) -> dict[str, Any]:
+    return {
+        "id": i.id,
+        "region": i.region,
+        "certain": i.certain,
+        "possible": i.possible,
+        "outages": i.outages,
+    }
+
+
+def _deduction(d: Deduction) -> dict[str, Any]:
+    return {
+        "id": d.id,
+        "kind": d.kind,
+        "clause": d.clause,
+        "spans": d.spans,
+        "scope": d.scope,
+        "standing": d.standing,
+        "why": d.why,
+        "by": d.by,
+        "document": d.document,
+        "sent": d.sent,
+        "received": d.received,
+    }
+
+
+def _latency(one: LatencyFigure) -> dict[str, Any]:
+    return {
+        "commitment": one.commitment,
+        "service": one.service,
+        "limit": one.limit,
+        "start": one.span.start,
+        "end": one.span.end,
+        "over": one.over,
+        "within": one.within,
+        "undecided": one.undecided,
+        "share_within": _ratio(one.share_within),
+        "quantiles": dict(one.quantiles),
+        "excursions": [
+            {"probe": e.probe, "start": e.start, "end": e.end, "samples": e.samples, "highest": e.highest}
+            for e in one.excursions
+        ],
+    }
