@@ -19,6 +19,7 @@ from collector.core.contract import (
     READINGS,
     Commitment,
     Contract,
+    Penalty,
 )
 from collector.core.record import DEDUCTION_KINDS
 from collector.core.timeline import SECOND, Duration, Instant
@@ -28,7 +29,7 @@ from collector.tables import contents, parsed, shown, table, under
 _YEARS = range(1990, 2101)
 """What a Calendar covers."""
 
-_MAY_BE_EMPTY = frozenset({"until", "same_as"})
+_MAY_BE_EMPTY = frozenset({"until", "same_as", "cap_of_invoice_clause"})
 
 
 def load(path: Path) -> tuple[Contract, str]:
@@ -196,7 +197,23 @@ def _deductions(contract: Contract) -> Iterator[str]:
         if (rule.rule == "announced") != (rule.notice_clear_days is not None):
             yield f'{place}.notice_clear_days: expected with rule = "announced", and only with it'
     if contract.penalty is not None:
-        yield from _one_of("penalty.formula", contract.penalty.formula, sorted(PENALTY_FORMULAS))
+        yield from _penalty(contract.penalty)
+
+
+def _penalty(penalty: Penalty) -> Iterator[str]:
+    if penalty.formula not in PENALTY_FORMULAS:
+        yield from _one_of("penalty.formula", penalty.formula, sorted(PENALTY_FORMULAS))
+        return
+    for formula, key in PENALTY_FORMULAS.items():
+        if bool(getattr(penalty, key)) != (formula == penalty.formula):
+            yield f'penalty.{key}: expected with formula = "{formula}", and only with it'
+    steps = [tier.below for tier in penalty.tiers]
+    if steps != sorted(set(steps), reverse=True):
+        yield "penalty.tiers: expected each step below the one before it"
+    if (penalty.cap_of_invoice is None) != (penalty.cap_of_invoice_clause == ""):
+        yield "penalty.cap_of_invoice_clause: expected with cap_of_invoice, and only with it"
+    if penalty.base_months < 0:
+        yield f"penalty.base_months: expected at least 0, got {penalty.base_months}"
 
 
 def _readings(contract: Contract) -> Iterator[str]:
@@ -215,9 +232,7 @@ def _readings(contract: Contract) -> Iterator[str]:
 
 def _numbers(contract: Contract) -> Iterator[str]:
     """Counts that cannot be: a negative term, a 61st minute past the last hour."""
-    business, deadlines, penalty, liability = (
-        contract.business, contract.deadlines, contract.penalty, contract.liability,
-    )  # fmt: skip
+    business, deadlines, liability = contract.business, contract.deadlines, contract.liability
     if not 0 <= business.opens_minute < business.closes_minute <= 24 * 60:
         yield (
             "business: expected 0 <= opens_minute < closes_minute <= 1440, "
@@ -225,18 +240,15 @@ def _numbers(contract: Contract) -> Iterator[str]:
         )
     if not business.weekdays or not set(business.weekdays) <= set(range(1, 8)):
         yield f"business.weekdays: expected days from 1 (Monday) to 7, got {list(business.weekdays)}"
-    counts = {
-        f"deadlines.{key}": getattr(deadlines, key)
-        for key in deadlines.__struct_fields__
-        if not key.endswith("clause")
-    }
+    terms = {key: getattr(deadlines, key) for key in deadlines.__struct_fields__}
+    if deadlines.reservation is not None and deadlines.reservation.unit != "hours":
+        yield f'deadlines.reservation.unit: expected "hours", got {shown(deadlines.reservation.unit)}'
+    counts = {f"deadlines.{key}.within": due.within for key, due in terms.items() if due is not None}
     counts |= {
         f"deductions[{k}].notice_clear_days": rule.notice_clear_days
         for k, rule in enumerate(contract.deductions)
         if rule.notice_clear_days is not None
     }
-    if penalty is not None:
-        counts["penalty.base_months"] = penalty.base_months
     if liability is not None:
         counts |= {
             f"liability.{key}": getattr(liability, key) for key in ("billings", "billings_past", "past_days")

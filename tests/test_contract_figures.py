@@ -116,8 +116,8 @@ NOT_YET_USED = {
       for k in (1, 2, 3) for key in ("severity", "limit")),
     "business.opens_minute", "business.closes_minute", *(f"business.weekdays.{k}" for k in range(5)),
     # C2 to C5: claims, credits and the ledger of either
-    "deadlines.claim_clear_days", "deadlines.invoice_contest_days", "deadlines.credit_valid_years",
-    "deadlines.hardware_notice_days",
+    "deadlines.claim.within", "deadlines.contest.within", "deadlines.credit.within",
+    "deadlines.hardware_notice.within",
     "penalty.factor", "penalty.base_months", "penalty.cap_of_base", "penalty.cap_of_invoice",
     "liability.billings", "liability.billings_past", "liability.past_days",
     # checked against the settings' probes (tests/test_settings.py), in no figure

@@ -6,7 +6,18 @@ from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Contract, Readings
 from collector.core.outage import Outage
 from collector.core.record import Declaration
-from collector.core.timeline import HOUR, NOTHING, Instant, Span, Spans, intersection, spans, union, within
+from collector.core.timeline import (
+    ALWAYS,
+    HOUR,
+    NOTHING,
+    Instant,
+    Span,
+    Spans,
+    intersection,
+    spans,
+    union,
+    within,
+)
 
 LEFT: frozenset[str] = frozenset({"sent", "delivered", "answered"})
 """States of a notice that has left for the provider."""
@@ -63,6 +74,9 @@ def reserved(
 
     No notice covers what happened after it came: a long outage needs a final one.
     """
+    due = contract.deadlines.reservation
+    if due is None:  # nothing needs one
+        return ALWAYS
     covered: Spans = NOTHING
     for notice in declarations:
         if notice.kind != "notice" or service not in (notice.services or ()):
@@ -72,6 +86,5 @@ def reserved(
         if at is None or not documented:
             continue
         clock = _CLOCKS[readings["reservation-clock"]]
-        hours = contract.deadlines.reservation_hours
-        covered = union(covered, clock(documented, at, outages, hours, calendar))
+        covered = union(covered, clock(documented, at, outages, due.within, calendar))
     return covered

@@ -14,7 +14,7 @@ Readings: TypeAlias = dict[str, Choice]
 
 READINGS: Mapping[str, frozenset[Choice]] = {
     "excluded-time": frozenset({"period-stays", "leaves-period"}),
-    "window": frozenset({"smaller-credit", "larger-credit"}),
+    "window": frozenset({"smaller-credit", "larger-credit", "calendar", "sliding"}),
     "grace-kind": frozenset({"accumulated", "wall"}),
     "grace-scope": frozenset({"headed", "access-only"}),
     "grace-unit": frozenset({"outage", "joined"}),
@@ -35,8 +35,8 @@ READINGS: Mapping[str, frozenset[Choice]] = {
 DEDUCTION_RULES = frozenset({"declared", "announced"})
 """What judges a declared deduction: its own standing; and the clear days between its notice and its start."""
 
-PENALTY_FORMULAS = frozenset({"shortfall"})
-"""What can compute a credit: (promised - attained) * factor * base, capped."""
+PENALTY_FORMULAS: Mapping[str, str] = {"shortfall": "factor", "tiers": "tiers"}
+"""What can compute a credit, each with the key of the penalty that it needs."""
 
 Measure: TypeAlias = Literal["availability", "latency", "durability", "iops", "response", "restoration"]
 
@@ -112,20 +112,26 @@ class Countable(_Data, frozen=True, kw_only=True):
     minimum: Term = 0
 
 
-class Deadlines(_Data, frozen=True, kw_only=True):
-    """Every term of the contract. Clear days are full calendar days between two events."""
+class Due(_Data, frozen=True, kw_only=True):
+    """A term: so many of a unit after an event. Clear days are full calendar days between two events."""
 
-    reservation_hours: int
-    reservation_clause: str
-    claim_clear_days: int
-    claim_clause: str
-    invoice_contest_days: int
-    invoice_contest_clause: str
-    credit_valid_years: int
-    credit_clause: str
-    hardware_notice_days: int
+    within: int
+    unit: Literal["hours", "days", "clear-days", "business-days", "months", "years"]
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every term of the contract; what it does not ask for is left out."""
+
+    reservation: Due | None = None
+    """In hours from each instant of downtime; where a contract has none, nothing needs a reservation."""
+    claim: Due
+    """From the end of the window claimed."""
+    contest: Due | None = None
+    """From the issue of an invoice to its acceptance."""
+    credit: Due | None = None
+    """From a credit's issue to its expiry."""
+    hardware_notice: Due | None = None
     """How long before hardware maintenance the provider says it writes; less does not make it unannounced."""
-    hardware_notice_clause: str
 
 
 class Throttle(_Data, frozen=True, kw_only=True):
@@ -143,17 +149,28 @@ class Liability(_Data, frozen=True, kw_only=True):
     past_days: int
 
 
+class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of a credit: below that share of the window, so much of the base."""
+
+    below: Fraction
+    credit: Fraction
+
+
 class Penalty(_Data, frozen=True, kw_only=True):
-    """(promised - attained) * factor * base; `formula` names the function that computes it."""
+    """What a miss is worth; `formula` names the function that computes it from its own keys."""
 
     formula: str
-    factor: Fraction
+    factor: Fraction | None = None
+    """For `shortfall`: (promised - attained) * factor * base."""
+    tiers: tuple[Tier, ...] = ()
+    """For `tiers`: the lowest step that the attained share is below."""
     base_months: int
+    """The base is the mean of so many monthly invoices before the window's end; 0: the window's own month."""
     cap_of_base: Fraction
     """All penalties together, as a share of the base."""
-    cap_of_invoice: Fraction
+    cap_of_invoice: Fraction | None = None
     """All penalties together, as a share of the invoice of the month of the incidents."""
-    cap_of_invoice_clause: str
+    cap_of_invoice_clause: str = ""
 
 
 class Business(_Data, frozen=True, kw_only=True):

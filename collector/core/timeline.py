@@ -65,6 +65,7 @@ Spans: TypeAlias = tuple[Span, ...]
 """A set of instants: sorted, disjoint, not touching, none empty. Make one with `spans`."""
 
 NOTHING: Spans = ()
+ALWAYS: Spans = (Span(-(1 << 62), 1 << 62),)
 
 
 def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:

@@ -191,7 +191,10 @@ def test_the_clock_may_start_when_the_outage_is_over() -> None:
 
 
 def test_how_long_a_reservation_may_take_is_the_contracts_word() -> None:
-    deadlines = msgspec.structs.replace(contract().deadlines, reservation_hours=24)
+    deadlines = contract().deadlines
+    assert deadlines.reservation is not None
+    day = msgspec.structs.replace(deadlines.reservation, within=24)
+    deadlines = msgspec.structs.replace(deadlines, reservation=day)
     by = msgspec.structs.replace(contract(), deadlines=deadlines)
 
     late = attainment(outage(received=DAYS + 1800), until=4000, as_of=10 * DAYS, by=by)
