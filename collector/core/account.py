@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Terms, attained
 from collector.core.calendar import Calendar
-from collector.core.claim import reserved
 from collector.core.contract import READINGS, Commitment, Contract, Readings, ratio
 from collector.core.deduction import Deduction, deductions, standing_declarations, taken_from
 from collector.core.incident import Incident, Spared, Told, incidents, spared
@@ -21,6 +20,7 @@ from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limit
 from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Account as ProviderAccount
 from collector.core.record import Line as JournalLine
+from collector.core.reservation import reserved
 from collector.core.sight import Testimony, Track
 from collector.core.timeline import (
     Instant,

@@ -1,4 +1,4 @@
-"""Which downtime is reserved: what may be claimed once a window is missed (rule C1)."""
+"""Which downtime is reserved: what may be claimed once a window is missed (rules C1, C2)."""
 
 from collections.abc import Callable, Mapping, Sequence
 
