@@ -22,11 +22,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
-from collector.core.timeline import Instant
+from collector.core.timeline import SECOND, Duration, Instant
 from collector.errors import JournalError
 
 LINES, GZIPPED, TREE = ".jsonl", ".jsonl.gz", ".tree"
 FRONTIER, DECLARED, IDENTITY = "frontier", "declared", "origin.json"
+
+COARSE: Duration = 3 * SECOND
+"""Changes of a directory closer together than this may bear one time stamp, on the coarsest file systems."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHECKPOINT = re.compile(r"(\d{6,})\.txt")
@@ -44,6 +47,11 @@ class OriginDir:
         """Its files of lines by time, without their suffix: `2026-11-22T23`."""
         with os.scandir(self.directory) as entries:
             return sorted({stem for entry in entries if (stem := _stem(entry.name)) is not None})
+
+    def changed(self, now: Instant) -> int:
+        """When a file last came or went, in ns; as long as that is the same, `names` are. 0: only just."""
+        changed = self.directory.stat().st_ctime_ns
+        return changed if changed // 1000 + COARSE < now else 0
 
     def place(self, name: str, line: int) -> str:
         """A line as people are told of it."""

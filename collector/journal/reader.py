@@ -21,6 +21,7 @@ from collector.core import record
 from collector.core.record import Line
 from collector.core.timeline import Instant
 from collector.errors import JournalError
+from collector.host.clock import wall_us
 from collector.journal import layout
 from collector.journal.layout import OriginDir
 from collector.journal.marks import Marks
@@ -56,6 +57,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """How many lines are known to be right."""
     checkpoint: int
     """Number of the last checkpoint that speaks of no more lines than these."""
+    changed: int = 0
+    """What `OriginDir.changed` gave when `file` was the newest there; 0 when it was not."""
 
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -120,11 +123,13 @@ def read(origin: OriginDir, after: Position | None = None) -> Iterator[Batch | D
     marks = Marks(
         origin, beyond=0 if after is None else after.trusted, passed=0 if after is None else after.checkpoint
     )
-    names = origin.names()
+    changed = origin.changed(wall_us())  # first: what comes while the names are read shows next time
+    # A journal of years has so many files that to list them takes longer than all figures.
+    names = [after.file] if after is not None and 0 < after.changed == changed else origin.names()
     if after is not None and not _still_there(origin, names, after):
         raise Rewound(f"{origin.directory}: the last line read is not there any more")
     if names or marks.any_beyond(0):
-        yield from _Reading(origin, names, marks, after).items()
+        yield from _Reading(origin, names, marks, after, changed).items()
 
 
 def _still_there(origin: OriginDir, names: list[str], position: Position) -> bool:
@@ -150,8 +155,11 @@ def _still_there(origin: OriginDir, names: list[str], position: Position) -> boo
 class _Reading:
     """One pass over an origin's lines."""
 
-    def __init__(self, origin: OriginDir, names: list[str], marks: Marks, after: Position | None) -> None:
+    def __init__(
+        self, origin: OriginDir, names: list[str], marks: Marks, after: Position | None, changed: int
+    ) -> None:
         self._origin, self._marks = origin, marks
+        self._newest, self._changed = names[-1:], changed
         place = Place(names[0] if names else "", 0, 1)
         self._tree = Frontier()
         self._at: Instant | None = None
@@ -371,6 +379,7 @@ class _Reading:
             peaks=tuple(self._tree.peaks),
             trusted=self._trusted,
             checkpoint=self._marks.passed(self._tree.size),
+            changed=self._changed if [file] == self._newest else 0,
         )
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import time
 from pathlib import Path
 
 import msgspec
@@ -272,6 +273,34 @@ def test_a_reader_goes_on_where_it_was_as_lines_come_through_files_and_archives(
             after = Position.decode(item.position.encode())
 
     assert found == list(range(40 * 37))
+
+
+def test_a_directory_that_changed_only_just_may_change_again_unnoticed(tmp_path: Path) -> None:
+    place = three_hours(tmp_path)
+    at = place.directory.stat().st_ctime_ns // 1000
+
+    assert place.changed(at + layout.COARSE) == 0
+    assert place.changed(at - HOUR) == 0  # the clock was set back meanwhile
+    assert place.changed(at + layout.COARSE + 1) == place.changed(at + HOUR) > 0
+
+
+@pytest.mark.slow
+def test_a_reader_of_a_journal_at_rest_goes_on_in_the_newest_file_and_in_those_that_come(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path)
+    for hour in range(2):
+        journal.samples(100, NOON + hour * HOUR)
+    time.sleep(layout.COARSE / SECOND + 0.1)
+    first, *_, at_rest = [item.position for item in read(journal.place)]
+    assert at_rest.changed
+    assert not first.changed  # there is a newer file than the one it stands in
+
+    for expected in ((), range(200, 300)):
+        assert everything(journal.place, at_rest)[0] == list(expected)
+        journal.samples(100, NOON + HOUR)
+    journal.samples(100, NOON + 2 * HOUR)
+    assert everything(journal.place, at_rest)[0] == list(range(200, 500))
 
 
 def test_a_reader_may_stop_anywhere_and_go_on_there(tmp_path: Path) -> None:
