@@ -107,10 +107,9 @@ def _toml(value: Any) -> str:
 LEAVES = dict(leaves(RAW))
 
 NOT_YET_USED = {
-    # A6: durability and IOPS have no figure yet
+    # A6: durability has no figure yet
     "commitments[object-storage.durability].target",
     "commitments[block-storage.snapshot-durability].target",
-    "commitments[block-storage.iops].target",
     # A7: support
     *(f"commitments[support.{kind}].limits[{k}].{key}" for kind in ("response", "restoration")
       for k in (1, 2, 3) for key in ("severity", "limit")),

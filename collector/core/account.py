@@ -7,26 +7,23 @@ the account: it depends on nothing but its arguments, so anyone can draw it agai
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Terms, attained
 from collector.core.calendar import Calendar
-from collector.core.contract import READINGS, Commitment, Contract, Readings, ratio
+from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
 from collector.core.deduction import Deduction, deductions, standing_declarations, taken_from
+from collector.core.eligibility import Eligibility, newest_accounts
 from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
 from collector.core.outage import Outage, Runs, runs
-from collector.core.record import Account as ProviderAccount
 from collector.core.record import Line as JournalLine
 from collector.core.reservation import reserved
 from collector.core.sight import Testimony, Track
 from collector.core.timeline import (
     Instant,
     Span,
-    Spans,
-    difference,
     spans,
     union,
     within,
@@ -155,7 +152,13 @@ class _Drawing:
         self.declarations = standing_declarations(told, as_of)
         self.deductions = deductions(self.declarations, contract, calendar, readings)
         self.network = self._network()
-        self.accounts = _accounts(told, as_of)
+        self.eligibility = Eligibility(
+            contract=contract,
+            calendar=calendar,
+            accounts=newest_accounts(told, as_of),
+            declarations=self.declarations,
+            as_of=as_of,
+        )
 
     def account(self) -> Account:
         attainments = [
@@ -199,7 +202,7 @@ class _Drawing:
         )
         for id in dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments):
             commitment = self._commitment(id, name)
-            if commitment.measure != "availability" or commitment.target is None:
+            if commitment.measure not in SHARES_OF_TIME or commitment.target is None:
                 continue
             given: tuple[Spared, ...] = ()
             if self.contract.grace is not None:
@@ -261,48 +264,14 @@ class _Drawing:
         told = [one for one in self.evidence.testimonies if one.origin in origins]
         untrusted = union(*(spans(one.harvest.untrusted) for one in told))
         holes = spans(hole.span for one in told for hole in one.harvest.holes)
-        account = watched[-1][1].rules.account
         flags = {
             "unwitnessed": within(self.states[name].unwitnessed, window.span),
             "clock-untrusted": within(untrusted, window.span),
             "lines-missing": within(holes, window.span),
-            "beta": any(watch.rules.beta for watch in inside),
-            "not-all-zones": commitment.all_zones and not self._all_zones(account, window),
-            "arrears": self._arrears(account, window),
-            "contract-not-in-force": difference((window.span,), self._in_force()),
         }
-        return tuple(flag for flag, raised in flags.items() if raised)
-
-    def _all_zones(self, account: str, window: Window) -> bool:
-        known = self.accounts.get(account)
-        needed = within((window.span,), Span(window.span.start, min(window.span.end, self.as_of)))
-        return (
-            known is not None
-            and bool(known.zones)
-            and all(not difference(needed, self._deployed(account, zone)) for zone in known.zones)
-        )
-
-    def _deployed(self, account: str, zone: str) -> Spans:
-        ever = -(1 << 62), 1 << 62
-        return spans(
-            (ever[0] if d.from_ is None else d.from_, ever[1] if d.to is None else d.to)
-            for d in self.declarations
-            if d.kind == "deployment" and d.account == account and zone in (d.zones or ())
-        )
-
-    def _arrears(self, account: str, window: Window) -> bool:
-        # C5: none in the period, none until the claim.
-        until = Span(window.span.start, max(window.span.end, self.as_of))
-        return any(
-            within(spans(d.spans or ()), until)
-            for d in self.declarations
-            if d.kind == "arrears" and d.account == account
-        )
-
-    def _in_force(self) -> Spans:
-        force = self.contract.in_force
-        until = self.calendar.midnight(date.fromisoformat(force.until)) if force.until else 1 << 62
-        return spans([(self.calendar.midnight(date.fromisoformat(force.since)), until)])
+        account = watched[-1][1].rules.account
+        against = self.eligibility.against(commitment, (w.rules for w in inside), {account}, window.span)
+        return tuple(flag for flag, raised in flags.items() if raised) + against
 
     def _flags(self) -> tuple[str, ...]:
         rules = [watch.rules for watched in self.watched.values() for _, watch in watched]
@@ -313,14 +282,6 @@ class _Drawing:
             for scope in deduction.scope
             if scope not in known
         )
-
-
-def _accounts(testimonies: Sequence[Testimony], as_of: Instant) -> dict[str, ProviderAccount]:
-    """The newest word on every account."""
-    plans = sorted(
-        (p for told in testimonies for p in told.harvest.plans if p.at <= as_of), key=lambda p: p.at
-    )
-    return {account.id: account for plan in plans for account in plan.accounts}
 
 
 def _target(commitment: Commitment, stated: Fraction, watched: Watches, window: Window) -> Fraction:

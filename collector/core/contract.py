@@ -40,6 +40,9 @@ PENALTY_FORMULAS: Mapping[str, str] = {"shortfall": "factor", "tiers": "tiers"}
 
 Measure: TypeAlias = Literal["availability", "latency", "durability", "iops", "response", "restoration"]
 
+SHARES_OF_TIME: frozenset[Measure] = frozenset({"availability", "iops"})
+"""Measures whose target is a share of time, judged as an attainment."""
+
 
 def ratio(text: str) -> Fraction:
     """The exact fraction that "99.97 %" (9997/10000) or "10" is; ValueError for anything else.

@@ -278,3 +278,10 @@ def test_several_origins_are_one_account() -> None:
     found = attainment(here, there, until=40)
 
     assert found.down == 10 * S - 10_000
+
+
+def test_guaranteed_iops_are_a_share_of_time_with_their_own_target() -> None:
+    found = attainment(watched("o" * 8 + "xx" + "oo", "block-storage.iops", burst=10), until=110)
+
+    assert (found.commitment, found.target, found.down) == ("block-storage.iops", Fraction(9, 10), 9_990_000)
+    assert (found.net.best, found.finding) == (Fraction(10_001, 11_000), "OPEN")
