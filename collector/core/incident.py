@@ -69,6 +69,8 @@ def _split(told: Told) -> list[Outage]:
         answers = within(told.answered, Span(before.end, after.start))
         if answers:
             cuts.append(answers[0].start)
+    if len(cuts) == 1:
+        return [outage]
     cuts.append(outage.ends)
     return [
         Outage(

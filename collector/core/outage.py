@@ -97,7 +97,7 @@ def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bo
     return Outage(
         id=f"{service}@{possible[0].start}",
         service=service,
-        certain=spans(certain),
+        certain=tuple(certain),
         possible=spans(possible),
         open=open,
     )

@@ -47,6 +47,8 @@ class State(StrEnum):
     told apart because an answer splits an incident (G1)."""
     UNKNOWN = "unknown"
 
+    __hash__ = str.__hash__  # states are looked up for every stretch, and an Enum hashes in Python
+
 
 class Stretch(NamedTuple):
     """One probe was in one state for all of [start, end)."""

@@ -71,14 +71,18 @@ ALWAYS: Spans = (Span(-(1 << 62), 1 << 62),)
 def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
     """The set of all instants in `parts`, which may overlap, touch, be empty and come in any order."""
     merged: list[Span] = []
-    for start, end in sorted(parts):
+    upto = 0
+    for part in sorted(parts):
+        start, end = part
         if end <= start:
             continue
-        if merged and start <= merged[-1].end:
-            if end > merged[-1].end:
+        if merged and start <= upto:
+            if end > upto:
                 merged[-1] = Span(merged[-1].start, end)
+                upto = end
         else:
-            merged.append(Span(start, end))
+            merged.append(part if isinstance(part, Span) else Span(start, end))
+            upto = end
     return tuple(merged)
 
 
@@ -92,6 +96,10 @@ def union(*sets: Spans) -> Spans:
 
 def intersection(a: Spans, b: Spans) -> Spans:
     """Instants that are in both."""
+    if len(b) == 1:
+        return within(a, b[0])
+    if len(a) == 1:
+        return within(b, a[0])
     found: list[Span] = []
     i = j = 0
     while i < len(a) and j < len(b):
@@ -107,6 +115,8 @@ def intersection(a: Spans, b: Spans) -> Spans:
 
 def difference(a: Spans, b: Spans) -> Spans:
     """Instants of `a` that are not in `b`."""
+    if not a or not b:
+        return a
     left: list[Span] = []
     j = 0
     for start, end in a:
@@ -128,10 +138,16 @@ _start, _end = itemgetter(0), itemgetter(1)
 
 def within(a: Spans, window: Span) -> Spans:
     """The part of `a` that lies in `window`: edges cut, never whole members chosen."""
-    if window.end <= window.start:
+    start, end = window
+    if end <= start:
         return NOTHING
-    first_in = bisect_right(a, window.start, key=_end)
-    return intersection(a[first_in : bisect_left(a, window.end, first_in, key=_start)], (window,))
+    first_in = bisect_right(a, start, key=_end)
+    inside = a[first_in : bisect_left(a, end, first_in, key=_start)]
+    if inside and inside[0].start < start:
+        inside = (Span(start, inside[0].end), *inside[1:])
+    if inside and inside[-1].end > end:
+        inside = (*inside[:-1], Span(inside[-1].start, end))
+    return inside
 
 
 def duration(a: Spans) -> Duration:
