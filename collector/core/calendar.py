@@ -26,6 +26,7 @@ from collector.core.timeline import (
     Instant,
     Span,
     Spans,
+    Unit,
     spans,
     within,
 )
@@ -129,6 +130,15 @@ class Calendar:
         today = self.date_of(instant)
         return Span(self.midnight(today), self.midnight(today + timedelta(1)))
 
+    def month_name(self, instant: Instant) -> str:
+        """The month that contains `instant`, like "2026-11", as invoices and credits name it."""
+        return self.date_of(instant).isoformat()[:7]
+
+    def months_before(self, end: Instant, count: int) -> tuple[str, ...]:
+        """The names of the last `count` months that were over at `end`, in order of time."""
+        running = self.date_of(end).replace(day=1)
+        return tuple(_months_from(running, -n).isoformat()[:7] for n in range(count, 0, -1))
+
     def month_of(self, instant: Instant) -> Span:
         """The calendar month that contains `instant`."""
         return self._months_around(self.date_of(instant).replace(day=1), 1)
@@ -177,17 +187,34 @@ class Calendar:
 
     # ---------------------------------------------------------------------------------------------- deadlines
 
-    def last_day(self, event: date, clear_days: int, reading: Forward) -> date:
-        """Until the end of which day something due within `clear_days` of `event` may be done."""
-        due = event + timedelta(clear_days + (reading in ("franc", "extended")))
+    def last_day(self, event: date, within: int, unit: Unit, reading: Forward) -> date:
+        """Until the end of which day something due `within` so many units of `event` may be done.
+
+        The day of the event is never counted. Readings part over clear days; over the others they agree but
+        for `working` and `extended`, which move past days off what is not counted in working days anyway.
+        """
+        match unit:
+            case "business-days":
+                return self._working_days_after(event, within)
+            case "months" | "years":
+                due = _months_from(event, within * (12 if unit == "years" else 1))
+            case _:
+                due = event + timedelta(within + (unit == "clear-days" and reading in ("franc", "extended")))
         return self.next_working(due) if reading in ("working", "extended") else due
 
-    def claim_deadline(self, window_end: Instant, clear_days: int, reading: Forward) -> Instant:
-        """When a claim for a window that ends at `window_end` is too late (rule C3): the end of the last day.
+    def deadline(self, event: Instant, within: int, unit: Unit, reading: Forward = "strict") -> Instant:
+        """When it is too late for what is due `within` so many units of `event`: the end of the last day.
 
-        The event is the civil date of the window's last microsecond.
+        Hours elapse from `event` itself; all else is counted from its civil date (rule C3).
         """
-        return self.midnight(self.last_day(self.date_of(window_end - 1), clear_days, reading) + timedelta(1))
+        if unit == "hours":
+            return event + within * HOUR
+        return self.midnight(self.last_day(self.date_of(event), within, unit, reading) + timedelta(1))
+
+    def _working_days_after(self, day: date, count: int) -> date:
+        for _ in range(count):
+            day = self.next_working(day + timedelta(1))
+        return day
 
     def latest_notice(self, start: date, clear_days: int, reading: Back) -> date:
         """The last day to announce something that happens on `start`, `clear_days` ahead (rule D2)."""

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from collector.core.timeline import Term, decimal
+from collector.core.timeline import Term, Unit, decimal
 
 Choice: TypeAlias = str
 Readings: TypeAlias = dict[str, Choice]
@@ -119,7 +119,7 @@ class Due(_Data, frozen=True, kw_only=True):
     """A term: so many of a unit after an event. Clear days are full calendar days between two events."""
 
     within: int
-    unit: Literal["hours", "days", "clear-days", "business-days", "months", "years"]
+    unit: Unit
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -232,6 +232,11 @@ class Contract(_Data, frozen=True, kw_only=True):
             if commitment.id == id:
                 return commitment
         raise KeyError(id)
+
+    def same_promise(self, id: str) -> tuple[str, ...]:
+        """That commitment and all that promise the same under other headings, the measured one first."""
+        measured = self.commitment(id).same_as or id
+        return (measured, *(c.id for c in self.commitments if c.same_as == measured))
 
     def all_safe(self) -> Readings:
         """Every reading as it gives the customer least."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from operator import itemgetter
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00:00Z; leap seconds are not counted, as POSIX does not."""
@@ -20,6 +20,9 @@ Duration: TypeAlias = int
 
 Term: TypeAlias = Annotated[Duration, "quoted"]
 """A duration that a file states as quoted text, like "10 ms"; `duration_of` reads it."""
+
+Unit: TypeAlias = Literal["hours", "days", "clear-days", "business-days", "months", "years"]
+"""What a term of a contract is counted in; a calendar counts it."""
 
 MILLISECOND: Duration = 1_000
 SECOND: Duration = 1_000_000

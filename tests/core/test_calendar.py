@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from collector.contracts import calendar as calendar_of
 from collector.contracts import load
 from collector.core.calendar import Back, Calendar, Civil, Forward, Hours
-from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Instant, Span, duration
+from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Instant, Span, Unit, duration
 from collector.settings import shipped
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -31,6 +31,7 @@ ANY = INSTANTS | NEAR_CHANGES
 DATES = st.dates(date(1991, 1, 1), date(2099, 12, 1))
 FORWARD: tuple[Forward, ...] = ("strict", "working", "franc", "extended")
 BACK: tuple[Back, ...] = ("strict", "prudent", "extended")
+UNITS: tuple[Unit, ...] = ("days", "clear-days", "business-days", "months", "years")
 HOURS: tuple[Hours, ...] = ("safe", "elapsed", "wall", "full-hour")
 
 
@@ -62,26 +63,26 @@ CLAIM_VECTORS = [
 def test_five_clear_days_after_an_event_end_as_each_reading_says(row: tuple[str, ...]) -> None:
     event, *due = map(day, row)
 
-    assert due == [CALENDAR.last_day(event, 5, reading) for reading in FORWARD]
+    assert due == [CALENDAR.last_day(event, 5, "clear-days", reading) for reading in FORWARD]
 
 
 def test_one_clear_day_after_the_23rd_of_march_is_franc_on_the_25th() -> None:
-    assert day("2026-03-25") == CALENDAR.last_day(day("2026-03-23"), 1, "franc")
-    assert day("2026-03-31") == CALENDAR.last_day(day("2026-03-23"), 7, "franc")
+    assert day("2026-03-25") == CALENDAR.last_day(day("2026-03-23"), 1, "clear-days", "franc")
+    assert day("2026-03-31") == CALENDAR.last_day(day("2026-03-23"), 7, "clear-days", "franc")
 
 
 def test_a_claim_for_a_month_is_due_when_the_fifth_day_after_it_ends() -> None:
     march = CALENDAR.month_of(paris("2026-03-15T12:00"))
 
-    assert paris("2026-04-06T00:00") == CALENDAR.claim_deadline(march.end, 5, "strict")
-    assert paris("2026-04-08T00:00") == CALENDAR.claim_deadline(march.end, 5, "extended")
+    assert paris("2026-04-06T00:00") == CALENDAR.deadline(march.end - 1, 5, "clear-days", "strict")
+    assert paris("2026-04-08T00:00") == CALENDAR.deadline(march.end - 1, 5, "clear-days", "extended")
 
 
 def test_a_window_that_ends_at_half_past_ten_utc_in_summer_ends_on_the_next_day_in_paris() -> None:
     end = paris("2026-07-08T22:30+00:00")
 
     assert day("2026-07-09") == CALENDAR.date_of(end)
-    assert paris("2026-07-15T00:00") == CALENDAR.claim_deadline(end, 5, "strict")
+    assert paris("2026-07-15T00:00") == CALENDAR.deadline(end - 1, 5, "clear-days", "strict")
 
 
 NOTICE_VECTORS = [
@@ -148,7 +149,9 @@ def test_the_safe_term_in_hours_is_never_later_than_another(at: Instant, hours: 
 def test_the_strict_term_in_days_is_never_later_than_another(
     event: date, days: int, reading: Forward
 ) -> None:
-    assert CALENDAR.last_day(event, days, "strict") <= CALENDAR.last_day(event, days, reading)
+    for unit in UNITS:
+        strict = CALENDAR.last_day(event, days, unit, "strict")
+        assert strict <= CALENDAR.last_day(event, days, unit, reading)
 
 
 @given(DATES, st.integers(1, 30), st.sampled_from(BACK))
@@ -319,3 +322,24 @@ def test_business_hours_round_the_clock_lose_the_hour_that_the_clock_skips() -> 
 
     assert hours == (sunday,)
     assert duration(hours) == 23 * HOUR
+
+
+def test_terms_run_in_the_unit_that_the_contract_says() -> None:
+    event = day("2026-04-03")  # the Friday before Easter Monday
+
+    assert CALENDAR.last_day(event, 5, "days", "strict") == day("2026-04-08")
+    assert CALENDAR.last_day(event, 1, "business-days", "strict") == day("2026-04-07")
+    assert CALENDAR.last_day(event, 30, "business-days", "strict") == day("2026-05-20")
+    assert CALENDAR.last_day(day("2026-01-31"), 1, "months", "strict") == day("2026-02-28")
+    assert CALENDAR.last_day(day("2024-02-29"), 1, "years", "strict") == day("2025-02-28")
+    assert CALENDAR.deadline(paris("2026-03-28T12:00"), 48, "hours") == paris("2026-03-30T13:00")
+    assert CALENDAR.deadline(paris("2026-04-03T12:00"), 1, "business-days") == paris("2026-04-08T00:00")
+
+
+def test_months_are_named_as_invoices_name_them() -> None:
+    end = paris("2026-03-01T00:00")
+
+    assert CALENDAR.month_name(end - 1) == "2026-02"
+    assert CALENDAR.month_name(end) == "2026-03"
+    assert CALENDAR.months_before(end, 3) == ("2025-12", "2026-01", "2026-02")
+    assert CALENDAR.months_before(end - 1, 2) == ("2025-12", "2026-01")
