@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
-from collector.core.attainment import Attainment, Facts, Terms, attained
+from collector.core.attainment import Attainment, Facts, Stake, Terms
 from collector.core.calendar import Calendar
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
 from collector.core.deduction import Deduction, deductions, standing_declarations, taken_from
@@ -159,13 +160,10 @@ class _Drawing:
             declarations=self.declarations,
             as_of=as_of,
         )
+        self.stakes = {name: tuple(self._stakes(name, watched)) for name, watched in self.watched.items()}
 
     def account(self) -> Account:
-        attainments = [
-            attainment
-            for name, watched in sorted(self.watched.items())
-            for attainment in self._attainments(name, watched)
-        ]
+        attainments = [attainment for name in sorted(self.watched) for attainment in self._attainments(name)]
         shown = self._shown(attainments)
         return Account(
             as_of=self.as_of,
@@ -191,7 +189,16 @@ class _Drawing:
 
     # ------------------------------------------------------------------------------------------ one service
 
-    def _attainments(self, name: str, watched: Watches) -> Iterable[Attainment]:
+    def _attainments(self, name: str) -> Iterable[Attainment]:
+        watched = self.watched[name]
+        listed = {id for _, watch in watched for id in watch.rules.commitments}
+        for stake in self.stakes[name]:
+            if stake.commitment.id in listed:
+                for window in windows(stake.commitment.window, self.asked, self.calendar, self.as_of):
+                    yield stake.over(window, self.readings)
+
+    def _stakes(self, name: str, watched: Watches) -> Iterable[Stake]:
+        """All that is promised to a service, under every heading that promises it."""
         runs_of = self.runs[name]
         latest = watched[-1][1].rules
         facts = Facts(
@@ -200,25 +207,31 @@ class _Drawing:
             taken_from(latest, runs_of.outages, self.deductions, self.readings),
             reserved(name, runs_of.outages, self.declarations, self.contract, self.calendar, self.readings),
         )
-        for id in dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments):
-            commitment = self._commitment(id, name)
-            if commitment.measure not in SHARES_OF_TIME or commitment.target is None:
-                continue
-            given: tuple[Spared, ...] = ()
-            if self.contract.grace is not None:
-                told = self._told(name)
-                network = self.network.get(latest.region, ())
-                given = spared(latest, id, told, network, self.contract.grace, self.readings)
-            for window in windows(commitment.window, self.asked, self.calendar, self.as_of):
-                terms = Terms(
-                    commitment=id,
-                    target=_target(commitment, commitment.target, watched, window),
-                    minimum=self.contract.countable.minimum,
-                    grace=self.contract.grace,
-                    spared=given,
-                )
-                flags = self._flagged(commitment, watched, name, window)
-                yield attained(name, window, facts, terms, self.readings, flags)
+        listed = dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments)
+        named = [self._commitment(id, name) for id in listed]
+        for id in dict.fromkeys(heading for one in named for heading in self.contract.headings(one.id)):
+            commitment = self.contract.commitment(id)
+            if commitment.measure in SHARES_OF_TIME and commitment.target is not None:
+                terms = self._terms(commitment, commitment.target, watched)
+                flags = partial(self._flagged, commitment, watched, name)
+                yield Stake(commitment, latest, watched, facts, terms, flags)
+
+    def _terms(self, commitment: Commitment, stated: Fraction, watched: Watches) -> Terms:
+        rules, grace = watched[-1][1].rules, self.contract.grace
+        given: tuple[Spared, ...] = ()
+        if grace is not None:
+            promise = self.contract.promise(commitment.id, self.readings)
+            network = self.network.get(rules.region, ())
+            given = spared(rules, promise, self._told(rules.name), network, grace, self.readings)
+        own = ((span, watch.rules.targets.get(commitment.id)) for span, watch in watched)
+        return Terms(
+            commitment=commitment.id,
+            stated=stated,
+            targets=[(span, stated if text is None else ratio(text)) for span, text in own],
+            minimum=self.contract.countable.minimum,
+            grace=grace,
+            spared=given,
+        )
 
     def _commitment(self, id: str, service: str) -> Commitment:
         try:
@@ -282,14 +295,6 @@ class _Drawing:
             for scope in deduction.scope
             if scope not in known
         )
-
-
-def _target(commitment: Commitment, stated: Fraction, watched: Watches, window: Window) -> Fraction:
-    # A3: a target that changes inside a window counts at its lowest.
-    inside = [watch.rules.targets for span, watch in watched if within((span,), window.span)]
-    return min(
-        (ratio(own[commitment.id]) if commitment.id in own else stated for own in inside), default=stated
-    )
 
 
 def _touching(outages: Iterable[Outage], span: Span) -> tuple[Outage, ...]:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
-from collector.core.contract import Choice, Grace, Readings
+from collector.core.contract import Choice, Commitment, Grace, Readings
 from collector.core.deduction import Deduction
 from collector.core.incident import Spared, graced
 from collector.core.outage import Outage
-from collector.core.record import DEDUCTION_KINDS
+from collector.core.record import DEDUCTION_KINDS, Service
 from collector.core.timeline import (
     Duration,
+    Instant,
+    Span,
     Spans,
     difference,
     duration,
@@ -29,7 +31,7 @@ from collector.core.timeline import (
     union,
     within,
 )
-from collector.core.verdict import States
+from collector.core.verdict import States, Watches
 from collector.core.window import Window
 
 Finding: TypeAlias = Literal["MISSED", "MET", "OPEN"]
@@ -105,10 +107,39 @@ class Terms(NamedTuple):
     """What the contract says about one commitment of one service."""
 
     commitment: str
-    target: Fraction
+    stated: Fraction
+    """The contract's target."""
+    targets: Sequence[tuple[Span, Fraction]]
+    """The target that was in force when."""
     minimum: Duration
     grace: Grace | None
     spared: Sequence[Spared]
+
+    def target(self, window: Span) -> Fraction:
+        """What is promised for a window: where it changes inside, the lowest (A3)."""
+        return min((target for span, target in self.targets if within((span,), window)), default=self.stated)
+
+
+class Stake(NamedTuple):
+    """One commitment of one service, with all that its attainment over any window is drawn from."""
+
+    commitment: Commitment
+    rules: Service
+    """Its newest."""
+    watched: Watches
+    facts: Facts
+    terms: Terms
+    flags: Callable[[Window], tuple[str, ...]]
+    """What a figure over a window rests on, or what stands against claiming it."""
+
+    @property
+    def began(self) -> Instant:
+        """When the service was first watched."""
+        return self.watched[0][0].start
+
+    def over(self, window: Window, readings: Readings) -> "Attainment":
+        """The attainment of a window."""
+        return attained(self.rules.name, window, self.facts, self.terms, readings, self.flags(window))
 
 
 def attained(
@@ -144,6 +175,7 @@ def attained(
         most = lost + duration(doubtful) + unknown
         return Figure(counted, Fraction(total - lost, total), Fraction(total - most, total))
 
+    target = terms.target(window.span)
     net_figure = figure(net, difference(left_edge, net_grace.edge))
     claim_figure = figure(claimable, difference(claim_edge, claim_grace.edge))
     return Attainment(
@@ -160,9 +192,9 @@ def attained(
         observed=figure(down, edge),
         net=net_figure,
         claimable=claim_figure,
-        target=terms.target,
-        finding=found(net_figure, terms.target),
-        claim_finding=found(claim_figure, terms.target),
+        target=target,
+        finding=found(net_figure, target),
+        claim_finding=found(claim_figure, target),
         coverage=Fraction(total - unknown, total) if total else None,
         flags=flags,
     )

@@ -1,6 +1,6 @@
 """A contract as data: commitments, deductions, deadlines, penalties and readings, each beside its clause."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
@@ -233,10 +233,14 @@ class Contract(_Data, frozen=True, kw_only=True):
                 return commitment
         raise KeyError(id)
 
-    def same_promise(self, id: str) -> tuple[str, ...]:
-        """That commitment and all that promise the same under other headings, the measured one first."""
+    def headings(self, id: str) -> tuple[str, ...]:
+        """The commitments that promise the same as that one, itself among them, the measured one first."""
         measured = self.commitment(id).same_as or id
         return (measured, *(c.id for c in self.commitments if c.same_as == measured))
+
+    def promise(self, id: str, readings: Readings) -> tuple[str, ...]:
+        """The headings that are one promise with that one, under the reading `command-api`."""
+        return _PROMISES[readings["command-api"]](self, id)
 
     def all_safe(self) -> Readings:
         """Every reading as it gives the customer least."""
@@ -245,3 +249,19 @@ class Contract(_Data, frozen=True, kw_only=True):
     def all_arguable(self) -> Readings:
         """Every reading as it could be argued for the customer."""
         return {reading.id: reading.arguable for reading in self.readings}
+
+
+# ------------------------------------------------------------------------------------ reading command-api
+
+
+def _once(contract: Contract, id: str) -> tuple[str, ...]:
+    # Safe: what several headings promise is one promise, with all that is said over any of them.
+    return contract.headings(id)
+
+
+def _each(contract: Contract, id: str) -> tuple[str, ...]:  # noqa: ARG001
+    # Arguable: each heading is a promise of its own.
+    return (id,)
+
+
+_PROMISES: Mapping[Choice, Callable[[Contract, str], tuple[str, ...]]] = {"once": _once, "each": _each}

@@ -5,7 +5,7 @@ other deductions have left. It takes certain downtime first and, where that is s
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -147,21 +147,21 @@ class Spared(NamedTuple):
     pool: Spans
 
 
-def _headed(service: Service, commitment: str, grace: Grace) -> tuple[bool, bool]:
+def _headed(service: Service, promise: Collection[str], grace: Grace) -> tuple[bool, bool]:
     # Safe: the commitments that the sentence heads, always; others through the Internet, in an incident.
-    headed = commitment in grace.heads
+    headed = not set(promise).isdisjoint(grace.heads)
     return headed or service.via == "internet", headed
 
 
-def _access_only(service: Service, commitment: str, grace: Grace) -> tuple[bool, bool]:  # noqa: ARG001
-    return commitment == grace.incidents_of, False
+def _access_only(service: Service, promise: Collection[str], grace: Grace) -> tuple[bool, bool]:  # noqa: ARG001
+    return grace.incidents_of in promise, False
 
 
-_SCOPES: Mapping[Choice, Callable[[Service, str, Grace], tuple[bool, bool]]] = {
+_SCOPES: Mapping[Choice, Callable[[Service, Collection[str], Grace], tuple[bool, bool]]] = {
     "headed": _headed,
     "access-only": _access_only,
 }
-"""Whether a commitment of a service has grace in network incidents, and whether without one too."""
+"""Whether a promise to a service has grace in network incidents, and whether without one too."""
 
 
 def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
@@ -173,17 +173,18 @@ def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
 
 def spared(
     service: Service,
-    commitment: str,
+    promise: Collection[str],
     outages: Sequence[Told],
     network: Sequence[Incident],
     grace: Grace,
     readings: Readings,
 ) -> tuple[Spared, ...]:
-    """The incidents in which a commitment of a service has grace, in order of when their pools begin.
+    """The incidents in which a service has grace, in order of when their pools begin.
 
+    `promise` are the commitments that are one promise, as `Contract.promise` tells them.
     `network` are the incidents of the service's region; its outage belongs to every one that it overlaps.
     """
-    in_incidents, always = _SCOPES[readings["grace-scope"]](service, commitment, grace)
+    in_incidents, always = _SCOPES[readings["grace-scope"]](service, promise, grace)
     parts = _parts(outages, readings)
     found: list[Spared] = []
     touched: set[str] = set()

@@ -29,7 +29,7 @@ def judged(days: int, target: str, *, down: Duration, edge: Duration = 0) -> str
         "s",
         Window("given", Span(instant(0), end)),
         Facts(states, (), (), NOTHING),
-        Terms("c", ratio(target), 0, None, ()),
+        Terms("c", ratio(target), (), 0, None, ()),
         contract().all_safe(),
         (),
     ).finding
