@@ -6,10 +6,12 @@ excursions), an account drawn from the journal keeps every value for exact quant
 """
 
 from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +21,12 @@ from collector.core.record import Clock, Gap, Line, Outcome, Plan, Sample, Start
 from collector.core.timeline import HOUR, Duration, Instant, Span
 
 Side: TypeAlias = Literal["over", "within", "undecided"]
+
+TOGETHER = 1024
+"""So many values are packed at once."""
+
+_Packed: TypeAlias = tuple[int, Any]
+"""The least of some numbers, and what each is above it in the fewest bytes that hold them all."""
 
 
 def side(value: Duration, error: Duration, limit: Duration) -> Side:
@@ -87,17 +95,58 @@ class Latencies:
 
 
 class Values:
-    """Every value of one probe that a latency commitment is about."""
+    """Every value of one probe that a latency commitment is about, exactly, in some five bytes each.
 
-    __slots__ = ("error", "sent", "value")
+    Many are packed together: each column as its least number and what the others are above it, instants as
+    how far each is from the one before, which on a grid is nearly always the same.
+    """
+
+    __slots__ = ("_fresh", "_packed")
 
     def __init__(self) -> None:
-        self.sent, self.value, self.error = array("q"), array("q"), array("q")
+        self._fresh = _columns()
+        self._packed: list[tuple[Instant, _Packed, _Packed, _Packed]] = []
 
     def add(self, sent: Instant, value: Duration, error: Duration) -> None:
-        self.sent.append(sent)
-        self.value.append(value)
-        self.error.append(error)
+        """One more."""
+        instants, values, errors = self._fresh
+        instants.append(sent)
+        values.append(value)
+        errors.append(error)
+        if len(instants) == TOGETHER:
+            apart = _pack(np.diff(np.asarray(instants)))
+            self._packed.append((instants[0], apart, _pack(values), _pack(errors)))
+            self._fresh = _columns()
+
+    def sent_in(self, span: Span) -> Iterator[tuple[Any, Any]]:
+        """Values and errors of what was sent in `span`, a part at a time."""
+        for sent, value, error in self._parts():
+            chosen = (sent >= span.start) & (sent < span.end)
+            yield value[chosen], error[chosen]
+
+    def _parts(self) -> Iterator[tuple[Any, Any, Any]]:
+        for begin, *packed in self._packed:
+            apart, value, error = map(_unpack, packed)
+            yield np.cumsum(np.concatenate(([begin], apart))), value, error
+        sent, value, error = map(np.asarray, self._fresh)
+        yield sent, value, error
+
+
+def _columns() -> tuple["array[int]", "array[int]", "array[int]"]:
+    return array("q"), array("q"), array("q")
+
+
+def _pack(column: Any) -> _Packed:
+    numbers = np.asarray(column)
+    least = int(numbers.min())
+    # Differences of 64 bits wrap around, and back again when they are added.
+    above = (numbers - least).view(np.uint64)
+    return least, above.astype(np.min_scalar_type(int(above.max())))
+
+
+def _unpack(packed: _Packed) -> Any:
+    least, above = packed
+    return above.astype(np.int64) + least
 
 
 def limits(contract: Contract) -> dict[str, Duration]:
@@ -106,7 +155,10 @@ def limits(contract: Contract) -> dict[str, Duration]:
 
 
 class Fold:
-    """Follows the latencies of one origin, line by line. With `keep`, every judged value is kept too."""
+    """Follows the latencies of one origin, line by line.
+
+    With `keep`, every value that a commitment is about is kept, and nothing is counted by the hour.
+    """
 
     def __init__(self, limits: Mapping[str, Duration], *, keep: bool = False) -> None:
         self._limits = limits
@@ -175,13 +227,15 @@ class Fold:
 
     def _sample(self, line: Sample, value: Duration) -> None:
         hour = line.sent - line.sent % HOUR
-        self._sketches[line.probe, hour][bucket(value)] += 1
-        about = self._about.get(line.probe)
-        if not about:
-            return
+        about = self._about.get(line.probe, ())
+        if not self._keep:
+            self._sketches[line.probe, hour][bucket(value)] += 1
+        elif about:
+            self._values.setdefault(line.probe, Values()).add(line.sent, value, line.error)
         for commitment, limit in about:
             judged = side(value, line.error, limit)
-            self._counts[line.probe, commitment, hour][judged] += 1
+            if not self._keep:
+                self._counts[line.probe, commitment, hour][judged] += 1
             key = line.probe, commitment
             if judged == "over":
                 begun = self._open.get(key) or Excursion(*key, line.sent, line.done, 0, value)
@@ -190,8 +244,6 @@ class Fold:
                 )
             elif key in self._open:
                 self._closed.append(self._open.pop(key))
-        if self._keep:
-            self._values.setdefault(line.probe, Values()).add(line.sent, value, line.error)
 
     def _close(self, probes: Sequence[str] | None) -> None:
         ended = [key for key in self._open if probes is None or key[0] in probes]
@@ -238,15 +290,15 @@ def figure(
     Exact to the sample where every value was kept, else to the hour: those that begin inside `span`.
     """
     count: Counter[Side] = Counter()
-    found: list[Duration] = []
+    found: Counter[Duration] = Counter()
     excursions: list[Excursion] = []
     for latencies, probe in probes:
         values = latencies.values.get(probe)
         if values is not None:
-            value, error = _inside(values, span)
-            over, within = int((value - error > limit).sum()), int((value + error <= limit).sum())
-            count.update(over=over, within=within, undecided=len(value) - over - within)
-            found += value.tolist()
+            for value, error in values.sent_in(span):
+                over, within = int((value - error > limit).sum()), int((value + error <= limit).sum())
+                count.update(over=over, within=within, undecided=len(value) - over - within)
+                found.update(value.tolist())
         else:
             for hour in latencies.judged:
                 if hour.probe == probe and hour.commitment == commitment and _in(hour.hour, span):
@@ -269,23 +321,18 @@ def figure(
     )
 
 
-def quantiles(values: Sequence[Duration]) -> dict[str, Duration]:
-    """The smallest value that so large a share of all does not exceed: exact, never interpolated."""
+def quantiles(values: Counter[Duration]) -> dict[str, Duration]:
+    """The smallest value that so large a share of all does not exceed: exact, never interpolated.
+
+    `values` are counted: of few microseconds' difference there are few, however long one measures.
+    """
     if not values:
         return {}
-    n = len(values)
-    ranks = {
-        name: max(-(-share.numerator * n // share.denominator), 1) - 1 for name, share in QUANTILES.items()
-    }
-    parted = np.partition(np.asarray(values, dtype=np.int64), sorted(set(ranks.values())))
-    return {name: int(parted[rank]) for name, rank in ranks.items()}
+    rising = sorted(values)
+    upto = list(accumulate(values[value] for value in rising))
+    ranks = {name: -(-share.numerator * upto[-1] // share.denominator) for name, share in QUANTILES.items()}
+    return {name: rising[bisect_left(upto, rank)] for name, rank in ranks.items()}
 
 
 def _in(instant: Instant, span: Span) -> bool:
     return span.start <= instant < span.end
-
-
-def _inside(values: Values, span: Span) -> tuple[Any, Any]:
-    sent, value, error = (np.asarray(a, dtype=np.int64) for a in (values.sent, values.value, values.error))
-    chosen = (sent >= span.start) & (sent < span.end)
-    return value[chosen], error[chosen]

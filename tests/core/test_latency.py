@@ -1,6 +1,8 @@
 """Latency commitments: counts, excursions and exact quantiles (A5)."""
 
 import json
+from collections import Counter
+from itertools import cycle, islice
 from random import Random
 
 import pytest
@@ -8,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.account import replay
-from collector.core.latency import Fold, Latencies, bucket, bucket_bound, figure, limits, quantiles, side
+from collector.core.latency import (
+    TOGETHER,
+    Fold,
+    Latencies,
+    Values,
+    bucket,
+    bucket_bound,
+    figure,
+    limits,
+    quantiles,
+    side,
+)
 from collector.core.timeline import HOUR, MILLISECOND, Span
 from tests.strategies import BLIND, FAILED, OK, Journal, S, account, contract, instant, probe, service
 
@@ -134,13 +147,35 @@ def _absorb(into: Latencies, part: Latencies) -> None:
 
 @given(st.lists(st.integers(0, 10 * S), min_size=1, max_size=200))
 def test_a_quantile_is_a_measured_value_that_so_many_do_not_exceed(values: list[int]) -> None:
-    found = quantiles(values)
+    found = quantiles(Counter(values))
 
     assert found["max"] == max(values)
     for name, per_cent in (("p50", 50), ("p90", 90), ("p99", 99)):
         assert found[name] in values
         assert sum(v <= found[name] for v in values) * 100 >= per_cent * len(values)
         assert sum(v < found[name] for v in values) * 100 < per_cent * len(values)
+
+
+_ANY = st.integers(-(1 << 63), (1 << 63) - 1)
+_NEAR = st.integers(0, 300)
+
+
+@pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, 2 * TOGETHER + 1])
+@given(st.lists(st.tuples(_NEAR, _NEAR, _NEAR) | st.tuples(_ANY, _ANY, _ANY), min_size=1, max_size=20))
+def test_values_are_given_back_as_they_were_for_any_span(
+    count: int, some: list[tuple[int, int, int]]
+) -> None:
+    kept, given_ = Values(), list(islice(cycle(some), count))
+    for sent, value, error in given_:
+        kept.add(sent, value, error)
+
+    for start, end, _ in (some[0], some[-1], (-(1 << 63), (1 << 63) - 1, 0)):
+        found = [
+            pair
+            for values, errors in kept.sent_in(Span(start, end))
+            for pair in zip(values.tolist(), errors.tolist(), strict=True)
+        ]
+        assert found == [(value, error) for sent, value, error in given_ if start <= sent < end]
 
 
 @given(st.integers(0, 1 << 40))
