@@ -67,6 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     incidents: int | None = None
     standing: dict[str, str] | None = None
     latency: dict[str, int] | None = None
+    tickets: dict[str, dict[str, Any]] | None = None
     warnings: tuple[str, ...] | None = None
     refused: str | None = None
 
@@ -428,6 +429,8 @@ class _Story:
         fields: dict[str, Any] = {"id": f"d{k + 1}", "by": "customer"}
         if given.get("kind") in DEDUCTION_KINDS:
             fields |= {"standing": "accepted", "scope": ["*"]}
+        if given.get("kind") == "ticket":
+            fields |= {"scope": ["*"]}
         for key, value in given.items():
             if key in moments:
                 fields[key] = self.times.instant(value)

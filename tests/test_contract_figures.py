@@ -110,10 +110,6 @@ NOT_YET_USED = {
     # A6: durability has no figure yet
     "commitments[object-storage.durability].target",
     "commitments[block-storage.snapshot-durability].target",
-    # A7: support
-    *(f"commitments[support.{kind}].limits[{k}].{key}" for kind in ("response", "restoration")
-      for k in (1, 2, 3) for key in ("severity", "limit")),
-    "business.opens_minute", "business.closes_minute", *(f"business.weekdays.{k}" for k in range(5)),
     # C2 to C5: claims, credits and the ledger of either
     "deadlines.claim.within", "deadlines.contest.within", "deadlines.credit.within",
     "deadlines.hardware_notice.within",
@@ -165,7 +161,17 @@ def lines() -> list[Line]:
 
 
 def declared(seq: int) -> list[Line]:
-    """Maintenance announced just in time, and a notice too late for the first minutes of the first outage."""
+    """Maintenance announced just in time, a notice too late for the first minutes of the first outage, and a
+    working week's ticket of each severity."""
+    week = instant("2026-06-01T06:00:00"), instant("2026-06-05T20:00:00")
+    tickets = [
+        Declaration(
+            seq=seq + 1 + severity, at=AS_OF - HOUR, id=f"t{severity}", kind="ticket", by="x", scope=("*",),
+            number=str(severity), severity=severity, opened=week[0], complete=week[0], first_answer=week[1],
+            solved=week[1],
+        )
+        for severity in (1, 2, 3)
+    ]  # fmt: skip
     return [
         Declaration(
             seq=seq, at=AS_OF - HOUR, id="m", kind="planned-maintenance", by="x", scope=("*",),
@@ -177,6 +183,7 @@ def declared(seq: int) -> list[Line]:
             possible=((START, START + HOUR),), certain=(), ongoing=False,
             sent=START + 48 * HOUR + 15 * MINUTE, received=START + 48 * HOUR + 15 * MINUTE,
         ),
+        *tickets,
     ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Every scenario of tests/scenarios comes out as it says; one that says something unknown is refused."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -106,6 +106,8 @@ def _answer(answer: str, account: Account, question: Question, asked: Asked) -> 
             "undecided": one.undecided,
             "excursions": len(one.excursions),
         }
+    if answer == "tickets":
+        return {number: _ticket(account, number, parts) for number, parts in (asked.tickets or {}).items()}
     if answer == "refused":
         return "nothing was refused"
     attainment = _attainment(account, question)
@@ -114,6 +116,22 @@ def _answer(answer: str, account: Account, question: Question, asked: Asked) -> 
         shown = {line.kind: line.amount for line in attainment.ledger}
         return {k: v for k, v in shown.items() if k != "unreserved" or k in (asked.deducted or {})}
     return OF_ATTAINMENT[answer](attainment)
+
+
+def _ticket(account: Account, number: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of the one ticket of that number: its flags, and of each commitment what is named."""
+    (ticket,) = (one for one in account.tickets if one.number == number)
+    of = {one.commitment.removeprefix("support."): one for one in ticket.commitments}
+    return {
+        part: list(ticket.flags)
+        if part == "flags"
+        else {key: _plain(getattr(of[part], key)) for key in expected}
+        for part, expected in asked.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else "none" if value is None else value
 
 
 def _attainment(account: Account, question: Question) -> Attainment:
@@ -132,6 +150,7 @@ def _all(parts: Iterable[Spans]) -> Spans:
 
 # ------------------------------------------------------------------------------------------ what was expected
 
+OF_TICKET = ("elapsed", "waited", "least", "most", "limit")
 DURATIONS = ("agreed", "up", "down", "edge", "unknown", "net", "claimable")
 RATIOS = ("best", "worst", "observed_best", "observed_worst", "claimable_best", "target", "coverage")
 
@@ -145,9 +164,20 @@ def _expected(asked: Asked, times: Times) -> dict[str, Any]:
             found[answer] = _ratio(value)
         elif answer in ("deducted", "excluded"):
             found[answer] = {kind: amount(text) for kind, text in value.items()}
+        elif answer == "tickets":
+            found[answer] = {number: _ticket_expected(parts) for number, parts in value.items()}
         elif answer in ("certain", "possible"):
             found[answer] = spans(times.span(text) for text in value)
     return found
+
+
+def _ticket_expected(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        part: expected
+        if part == "flags"
+        else {k: amount(v) if k in OF_TICKET and v != "none" else v for k, v in expected.items()}
+        for part, expected in parts.items()
+    }
 
 
 def _ratio(text: str) -> Fraction | None:

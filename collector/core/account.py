@@ -14,7 +14,13 @@ from typing import NamedTuple
 from collector.core.attainment import Attainment, Facts, Stake, Terms
 from collector.core.calendar import Calendar
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
-from collector.core.deduction import Deduction, deductions, standing_declarations, taken_from
+from collector.core.deduction import (
+    Deduction,
+    deductions,
+    out_of_plan,
+    standing_declarations,
+    taken_from,
+)
 from collector.core.eligibility import Eligibility, newest_accounts
 from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
@@ -22,6 +28,7 @@ from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Line as JournalLine
 from collector.core.reservation import reserved
 from collector.core.sight import Testimony, Track
+from collector.core.support import Known, Ticket, tickets
 from collector.core.timeline import (
     Instant,
     Span,
@@ -97,6 +104,8 @@ class Account:
     deductions: tuple[Deduction, ...]
     """All that were declared, with their standing."""
     latency: tuple[LatencyFigure, ...]
+    tickets: tuple[Ticket, ...]
+    """All that were declared."""
     flags: tuple[str, ...]
     """What concerns the account as a whole, like a deduction whose scope no plan knows."""
     watched: Mapping[str, Watches]
@@ -175,6 +184,7 @@ class _Drawing:
             incidents=tuple(i for found in self.network.values() for i in found if within(i.possible, shown)),
             deductions=self.deductions,
             latency=tuple(self._latencies(shown)),
+            tickets=tickets(self.declarations, self._known(), self.as_of),
             flags=self._flags(),
             watched=self.watched,
             states=self.states,
@@ -287,14 +297,18 @@ class _Drawing:
         return tuple(flag for flag, raised in flags.items() if raised) + against
 
     def _flags(self) -> tuple[str, ...]:
-        rules = [watch.rules for watched in self.watched.values() for _, watch in watched]
-        known = {"*"} | {r.name for r in rules} | {r.region for r in rules}
+        scoped = [(d.id, d.scope) for d in self.deductions]
+        scoped += [(d.id, d.scope or ()) for d in self.declarations if d.kind == "ticket"]
+        services = self._known().services
         return tuple(
-            f'unknown-scope: {deduction.id}: no plan has "{scope}"'
-            for deduction in self.deductions
-            for scope in deduction.scope
-            if scope not in known
+            f'unknown-scope: {id}: no plan has "{name}"'
+            for id, scope in scoped
+            for name in out_of_plan(scope, services)
         )
+
+    def _known(self) -> Known:
+        services = [watch.rules for watched in self.watched.values() for _, watch in watched]
+        return Known(services, self.contract, self.calendar, self.eligibility)
 
 
 def _touching(outages: Iterable[Outage], span: Span) -> tuple[Outage, ...]:

@@ -40,7 +40,18 @@ class Deduction:
 
     def concerns(self, service: Service) -> bool:
         """Whether its scope names the service, its region, or everything."""
-        return not {"*", service.name, service.region}.isdisjoint(self.scope)
+        return in_scope(self.scope, service)
+
+
+def in_scope(scope: Iterable[str], service: Service) -> bool:
+    """Whether what a declaration is about names the service, its region, or everything."""
+    return not {"*", service.name, service.region}.isdisjoint(scope)
+
+
+def out_of_plan(scope: Iterable[str], services: Iterable[Service]) -> list[str]:
+    """What of a scope no plan has."""
+    known = {"*"}.union(*((service.name, service.region) for service in services))
+    return [name for name in scope if name not in known]
 
 
 def standing_declarations(testimonies: Iterable[Testimony], as_of: Instant) -> tuple[Declaration, ...]:

@@ -12,6 +12,7 @@ from collector.core.deduction import Deduction
 from collector.core.incident import Incident
 from collector.core.latency import LatencyFigure
 from collector.core.outage import Outage
+from collector.core.support import Ticket
 
 VERSION = 1
 """Of this form."""
@@ -31,7 +32,7 @@ def to_json(account: Account) -> dict[str, Any]:
         "incidents": [_incident(i) for i in account.incidents],
         "deductions": [_deduction(d) for d in account.deductions],
         "latency": [_latency(one) for one in account.latency],
-        "tickets": [],
+        "tickets": [_ticket(t) for t in account.tickets],
         "reservations": [],
         "claims": [],
         "readings_effect": [],
@@ -126,4 +127,35 @@ def _latency(one: LatencyFigure) -> dict[str, Any]:
             {"probe": e.probe, "start": e.start, "end": e.end, "samples": e.samples, "highest": e.highest}
             for e in one.excursions
         ],
+    }
+
+
+def _ticket(t: Ticket) -> dict[str, Any]:
+    """`elapsed` is by rule A7; `least` and `most` are what the finding rests on (`most` null: no end yet)."""
+    return {
+        "id": t.id,
+        "number": t.number,
+        "severity": t.severity,
+        "scope": t.scope,
+        "opened": t.opened,
+        "complete": t.complete,
+        "first_answer": t.first_answer,
+        "solved": t.solved,
+        "waiting": t.waiting,
+        "commitments": [
+            {
+                "commitment": one.commitment,
+                "clause": one.clause,
+                "limit": one.limit,
+                "business_hours": one.business_hours,
+                "elapsed": one.elapsed,
+                "waited": one.waited,
+                "least": one.least,
+                "most": one.most,
+                "finding": one.finding,
+                "flags": one.flags,
+            }
+            for one in t.commitments
+        ],
+        "flags": t.flags,
     }

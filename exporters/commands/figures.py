@@ -1,7 +1,7 @@
 """`constat status | account | outages`: the figures, for people and for programs."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from collector.core.account import Account, draw
+from collector.core.account import draw
+from collector.core.attainment import Attainment
 from collector.core.published import to_json
+from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
 from collector.core.window import Asked
 from collector.errors import UsageError
@@ -53,7 +55,7 @@ def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
         _watched(lambda: screen(drawn(), where))
     else:
         tables.console().print(screen(now, where))
-    return _verdict(now.account, now.damage)
+    return _verdict(now.account.attainments, now.damage)
 
 
 def screen(now: Observed, where: tzinfo) -> RenderableType:
@@ -140,9 +142,12 @@ def account(
         out.print(f"Account as of {show.instant(as_of, where)} by {world.contract.id}\n")
         shown = tables.outages(drawn.outages, where) if drawn.outages else "No outage in these windows."
         out.print(tables.attainments(drawn, where), "", shown)
+        if drawn.tickets:
+            out.print("", tables.tickets(drawn, where))
         for flag in drawn.flags:
             out.print(f"Mind: {flag}")
-    return _verdict(drawn, found.damage)
+    owed = [one for ticket in drawn.tickets for one in ticket.commitments]
+    return _verdict([*drawn.attainments, *owed], found.damage)
 
 
 @click.command()
@@ -234,7 +239,7 @@ def _tell(damage: Sequence[str]) -> None:
         click.echo(f"damaged: {one}", err=True)
 
 
-def _verdict(drawn: Account, damage: Sequence[str]) -> int:
+def _verdict(judged: Iterable[Attainment | SupportTime], damage: Sequence[str]) -> int:
     _tell(damage)
-    missed = any(one.finding == "MISSED" for one in drawn.attainments)
+    missed = any(one.finding == "MISSED" for one in judged)
     return FINDING if missed or damage else 0

@@ -173,6 +173,32 @@ def _bounds(figure: Figure) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def tickets(account: Account, where: tzinfo) -> Listing:
+    """Every ticket with what support owed on it; times taken are of business hours where the limit is."""
+    columns = ("ticket", "severity", "scope", "opened", "commitment", "taken", "waited", "limit", "finding")
+    table = Listing((*columns, "flags"), heading=4)
+    for ticket in account.tickets:
+        head = (
+            ticket.number,
+            "" if ticket.severity is None else str(ticket.severity),
+            ", ".join(ticket.scope),
+            "" if ticket.opened is None else show.instant(ticket.opened, where),
+        )
+        for one in ticket.commitments:
+            hours = " of business hours" if one.business_hours else ""
+            table.add_row(
+                *head,
+                one.commitment,
+                "unknown" if one.elapsed is None else show.duration(one.elapsed),
+                show.duration(one.waited) if one.waited else "",
+                "none" if one.limit is None else show.duration(one.limit) + hours,
+                _word(one.finding),
+                ", ".join((*ticket.flags, *one.flags)),
+            )
+            head = ("", "", "", "")
+    return table
+
+
 def outages(found: Iterable[Outage], where: tzinfo) -> Listing:
     """Outages with what is certain of each, and below it what is possible."""
     table = Listing(("service", "downtime", "from", "to", "lasting"))
