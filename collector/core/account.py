@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Stake, Terms
-from collector.core.calendar import Calendar
+from collector.core.calendar import Calendar, Slide
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
 from collector.core.deduction import (
     Deduction,
@@ -37,7 +37,7 @@ from collector.core.timeline import (
     within,
 )
 from collector.core.verdict import States, Watches, seen, service_states, watches
-from collector.core.window import Asked, Window, windows
+from collector.core.window import Asked, Window, positions, windows
 from collector.errors import UncountableJournal, UsageError
 
 
@@ -127,7 +127,7 @@ def draw(
 ) -> Account:
     """The account as of an instant.
 
-    `readings` are what differs from all-safe. `asked` names the windows: "trailing", "calendar", or spans.
+    `readings` are what differs from all-safe. `asked` names the windows by kind, or gives spans.
     Raises UsageError for an unknown reading, UncountableJournal where facts contradict each other.
     """
     return _Drawing(evidence, contract, calendar, as_of, _choices(contract, readings or {}), asked).account()
@@ -162,6 +162,7 @@ class _Drawing:
         self.declarations = standing_declarations(told, as_of)
         self.deductions = deductions(self.declarations, contract, calendar, readings)
         self.network = self._network()
+        self.slides: dict[tuple[str, Instant], tuple[Slide, ...]] = {}
         self.eligibility = Eligibility(
             contract=contract,
             calendar=calendar,
@@ -192,8 +193,10 @@ class _Drawing:
         )
 
     def _shown(self, attainments: Sequence[Attainment]) -> Span:
+        # Without a figure there is no worst window: what was last seen is shown.
+        asked: list[Asked] = ["trailing" if one == "worst" else one for one in self.asked]
         drawn = [a.window.span for a in attainments] or [
-            window.span for window in windows("P1M", self.asked, self.calendar, self.as_of)
+            window.span for window in windows("P1M", asked, self.calendar, self.as_of)
         ]
         return Span(min((s.start for s in drawn), default=0), max((s.end for s in drawn), default=0))
 
@@ -203,9 +206,21 @@ class _Drawing:
         watched = self.watched[name]
         listed = {id for _, watch in watched for id in watch.rules.commitments}
         for stake in self.stakes[name]:
-            if stake.commitment.id in listed:
-                for window in windows(stake.commitment.window, self.asked, self.calendar, self.as_of):
-                    yield stake.over(window, self.readings)
+            if stake.commitment.id not in listed:
+                continue
+            for window in windows(stake.commitment.window, self.asked, self.calendar, self.as_of):
+                yield stake.over(window, self.readings)
+            if "worst" in self.asked:
+                slides = self._positions(stake.commitment.window, stake.began)
+                found = stake.worst(slides, stake.losses(slides, self.readings))
+                drawn = stake.over(Window("worst", found.span), self.readings)
+                yield replace(drawn, episodes=found.episodes)
+
+    def _positions(self, length: str, began: Instant) -> tuple[Slide, ...]:
+        known = self.slides.get((length, began))
+        if known is None:
+            known = self.slides[length, began] = positions(length, self.calendar, began, self.as_of)
+        return known
 
     def _stakes(self, name: str, watched: Watches) -> Iterable[Stake]:
         """All that is promised to a service, under every heading that promises it."""

@@ -10,31 +10,39 @@ Under `excluded-time = leaves-period` excluded spans leave the window itself: `a
 tile what remains, and no line takes off what is no longer there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
+from collector.core.calendar import Slide
 from collector.core.contract import Choice, Commitment, Grace, Readings
 from collector.core.deduction import Deduction
 from collector.core.incident import Spared, graced
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, Service
 from collector.core.timeline import (
+    NOTHING,
     Duration,
     Instant,
     Span,
     Spans,
+    Summed,
     difference,
     duration,
     intersection,
+    spans,
     union,
     within,
 )
 from collector.core.verdict import States, Watches
-from collector.core.window import Window
+from collector.core.window import Episode, Lost, Window, Worst, worst
 
 Finding: TypeAlias = Literal["MISSED", "MET", "OPEN"]
+Degree: TypeAlias = Literal["net", "claimable"]
+"""Of strictness, for which downtime is judged (A3): what is left, or what of it may be claimed."""
 
 
 class Line(NamedTuple):
@@ -91,6 +99,8 @@ class Attainment:
     coverage: Fraction | None
     """The share of agreed time that is not UNKNOWN."""
     flags: tuple[str, ...]
+    episodes: tuple[Episode, ...] = ()
+    """Of the worst position: all episodes in which the sliding window is missed."""
 
 
 class Facts(NamedTuple):
@@ -119,6 +129,11 @@ class Terms(NamedTuple):
         """What is promised for a window: where it changes inside, the lowest (A3)."""
         return min((target for span, target in self.targets if within((span,), window)), default=self.stated)
 
+    @property
+    def turns(self) -> list[Instant]:
+        """Where the target may change."""
+        return [edge for span, _ in self.targets for edge in span]
+
 
 class Stake(NamedTuple):
     """One commitment of one service, with all that its attainment over any window is drawn from."""
@@ -140,6 +155,15 @@ class Stake(NamedTuple):
     def over(self, window: Window, readings: Readings) -> "Attainment":
         """The attainment of a window."""
         return attained(self.rules.name, window, self.facts, self.terms, readings, self.flags(window))
+
+    def losses(self, slides: Sequence[Slide], readings: Readings, of: Degree = "net") -> "Losses":
+        """What every position of a sliding window loses, of which there is at least one."""
+        hull = Span(slides[0].starts.start, max(slide.last.end for slide in slides))
+        return Losses(hull, self.facts, self.terms, readings, of)
+
+    def worst(self, slides: Sequence[Slide], losses: "Losses") -> Worst:
+        """The worst of these positions and the episodes that are missed; `losses` may be those of more."""
+        return worst(slides, losses, self.terms.target, self.terms.turns)
 
 
 def attained(
@@ -226,6 +250,148 @@ def _too_short(outages: Sequence[Outage], minimum: Duration) -> Line:
     return Line("not-countable", union(*(o.possible for o in short)), tuple(o.id for o in short))
 
 
+# ------------------------------------------------------------------------------- losses of very many windows
+
+
+class _Group(NamedTuple):
+    """Incidents that share time with each other and with no other, and the downtime between their edges."""
+
+    hull: Span
+    down: Spans
+    given: Sequence[Spared]
+
+
+class Losses:
+    """How much downtime any window in `hull` has: what `attained` says of it, for those who ask very often.
+
+    `of` is "net", or "claimable": only what is reserved, with grace taken from that (A2).
+
+    Where no group of incidents reaches beyond both edges of a window, its downtime is what has begun to count
+    before its end, less what has ceased to count before its start. The two sets differ where grace is an
+    amount: an end that passes an incident adds nothing at first, a start that does takes nothing at last.
+    All this rests on what is true of every reading of grace: one microsecond of downtime more is one that is
+    lost more, or none; and what grace takes from a window does not depend on what comes after it.
+    """
+
+    def __init__(
+        self,
+        hull: Span,
+        facts: Facts,
+        terms: Terms,
+        readings: Readings,
+        of: Degree = "net",
+    ) -> None:
+        kinds = _by_kind(facts.deductions)
+        _, agreed = _PERIODS[readings["excluded-time"]](within((hull,), hull), kinds)
+        taken = union(*(line.spans for line in [*kinds, _too_short(facts.outages, terms.minimum)]))
+        down = difference(intersection(facts.states.down, agreed), taken)
+        if of == "claimable":
+            down = intersection(down, facts.reserved)
+        self._grace, self._readings = terms.grace, readings
+        self._groups = list(_groups(terms.spared, down))
+        self._starts = [group.hull.start for group in self._groups]
+        self._ends = [group.hull.end for group in self._groups]
+        alone = difference(down, spans(group.hull for group in self._groups))
+        self._agreed = Summed(agreed)
+        self._begun = Summed(difference(down, self._graced(down, terms.spared)))
+        self._ceased = Summed(union(alone, *(spans(self._ceasing(group)) for group in self._groups)))
+        self._at_start = sorted({*self._agreed.edges, *self._ceased.edges})
+        self._at_end = sorted({*self._agreed.edges, *self._begun.edges})
+
+    def __call__(self, window: Span) -> Lost:
+        """What a window has; it lies in the hull."""
+        agreed = self._agreed.before(window.end) - self._agreed.before(window.start)
+        return Lost(self._down(window), agreed)
+
+    def bends(self, slide: Slide) -> list[Instant]:
+        """The first and last start of a slide, and all between at which what its windows have may bend."""
+        first, last = slide.starts.start, slide.starts.end - 1
+        found = {first, last, *slide.meeting(self._at_start, self._at_end)}
+        low, high = bisect_right(self._ends, slide.end), bisect_left(self._starts, last)
+        if low >= high:
+            return sorted(found)
+        for group in self._groups[low:high]:  # these may reach beyond both edges
+            edges = [edge for span in group.down for edge in span]
+            found.update(slide.meeting(edges, edges))
+        places = sorted(found)
+        return sorted({*places, *(at for a, b in pairwise(places) for at in self._between(slide, a, b))})
+
+    def _between(self, slide: Slide, a: Instant, b: Instant) -> Iterator[Instant]:
+        """Starts between which all is straight: where either edge, alone, adds or takes all or nothing."""
+        if b - a <= 1:
+            return
+        near, far = slide.window(a).end, slide.window(b).end
+        if b < near:
+            before, after = ([self._down(Span(start, end)) for end in (near, far)] for start in (a, b))
+            falls = {before[0] - after[0], before[1] - after[1]}
+            if falls in ({0}, {b - a}) and before[1] - before[0] in (0, far - near):
+                return
+        middle = (a + b) // 2
+        yield middle
+        yield from self._between(slide, a, middle)
+        yield from self._between(slide, middle, b)
+
+    def _down(self, window: Span) -> Duration:
+        k = bisect_left(self._starts, window.start) - 1
+        if k >= 0 and self._ends[k] > window.end:
+            return self._left(self._groups[k], window)
+        return self._begun.before(window.end) - self._ceased.before(window.start)
+
+    def _left(self, group: _Group, window: Span) -> Duration:
+        """What of a group's downtime counts in a window."""
+        down = within(group.down, window)
+        return duration(down) - duration(self._graced(down, group.given))
+
+    def _graced(self, down: Spans, given: Sequence[Spared]) -> Spans:
+        return graced(down, NOTHING, given, self._grace, self._readings).down
+
+    def _ceasing(self, group: _Group) -> Iterator[Span]:
+        """What of a group's downtime ceases to count as the start of a window passes it."""
+        down = Summed(group.down)
+
+        def left(passed: Duration) -> Duration:
+            return self._left(group, Span(down.at(passed), group.hull.end))
+
+        total = duration(group.down)
+        for a, b in _falls(left, (0, left(0)), (total, 0)):
+            yield from within(group.down, Span(down.at(a), down.at(b)))
+
+
+def _falls(
+    left: Callable[[Duration], Duration], low: tuple[Duration, Duration], high: tuple[Duration, Duration]
+) -> Iterator[tuple[Duration, Duration]]:
+    """Where a function falls that, at each step, falls by one or not at all; it is known at both ends."""
+    (a, at_a), (b, at_b) = low, high
+    fall = at_a - at_b
+    if not fall:
+        return
+    if fall == b - a or left(a + fall) == at_b:  # the latter where an incident is alone: it falls, then rests
+        yield a, a + fall
+        return
+    middle = (a + b) // 2
+    known = middle, left(middle)
+    yield from _falls(left, low, known)
+    yield from _falls(left, known, high)
+
+
+def _groups(given: Sequence[Spared], down: Spans) -> Iterator[_Group]:
+    """Those with downtime; `given` is in the order of `spared`."""
+    together: list[list[Spared]] = []
+    hulls: list[Span] = []
+    for one in given:
+        start, end = one.pool[0].start, one.pool[-1].end
+        if hulls and start < hulls[-1].end:
+            hulls[-1] = Span(hulls[-1].start, max(end, hulls[-1].end))
+            together[-1].append(one)
+        else:
+            hulls.append(Span(start, end))
+            together.append([one])
+    for hull, group in zip(hulls, together, strict=True):
+        inside = within(down, hull)
+        if inside:
+            yield _Group(hull, inside, group)
+
+
 # ---------------------------------------------------------------------------------- reading excluded-time
 
 
@@ -237,11 +403,11 @@ def _period_stays(window: Spans, kinds: Sequence[Line]) -> tuple[tuple[Line, ...
 def _leaves_period(window: Spans, kinds: Sequence[Line]) -> tuple[tuple[Line, ...], Spans]:
     # Arguable: excluded time leaves the period too.
     left = []
-    for kind, spans, because in kinds:
-        taken = intersection(window, spans)
+    for kind, out, because in kinds:
+        taken = intersection(window, out)
         if taken:
             left.append(Line(kind, taken, because))
-        window = difference(window, spans)
+        window = difference(window, out)
     return tuple(left), window
 
 

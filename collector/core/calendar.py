@@ -10,10 +10,11 @@ past days off, one that counts *back* from an event may not (art. 642 of the Fre
 moves the former only). Each way of counting has a name; `safe` and `strict` give the customer least.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -53,6 +54,41 @@ class Civil(NamedTuple):
     day_us: Duration
 
 
+class Slide(NamedTuple):
+    """Starts of windows that all end equally long after them or, where the end `stays`, at one instant."""
+
+    starts: Span
+    end: Instant
+    """Where the first of these windows ends."""
+    stays: bool
+
+    @property
+    def first(self) -> Span:
+        """The window that starts first."""
+        return Span(self.starts.start, self.end)
+
+    @property
+    def last(self) -> Span:
+        """The window that starts last: one microsecond before `starts` are over."""
+        return self.window(self.starts.end - 1)
+
+    def window(self, start: Instant) -> Span:
+        """The one that starts there."""
+        return Span(start, self.end if self.stays else self.end + start - self.starts.start)
+
+    def meeting(self, starts: Sequence[Instant], ends: Sequence[Instant]) -> Iterator[Instant]:
+        """Where, between first and last, a window starts at one of `starts` or ends at one of `ends`."""
+        first, last = self.first, self.last
+        yield from starts[bisect_right(starts, first.start) : bisect_left(starts, last.start)]
+        if not self.stays:
+            met = ends[bisect_right(ends, first.end) : bisect_left(ends, last.end)]
+            yield from (end - first.length for end in met)
+
+    def part(self, start: Instant, end: Instant) -> "Slide":
+        """The windows that start in a part of it, which is not empty."""
+        return Slide(Span(start, end), self.window(start).end, self.stays)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """Civil time of one zone, with its holidays, as of one version of either.
@@ -84,7 +120,7 @@ class Calendar:
 
     def instant_of(self, day: date, day_us: Duration = 0) -> Instant:
         """When the wall clock shows `day_us` past 00:00 of `day`: end of a gap, first of two passes."""
-        return self._instant_of_local((day.toordinal() - _EPOCH) * DAY + day_us)
+        return self._instant_of_local(_local(day) + day_us)
 
     def midnight(self, day: date) -> Instant:
         """The first instant of `day`."""
@@ -113,6 +149,10 @@ class Calendar:
                 return instant
         # A gap. It ends at the transition whose new offset carries the clock past `local`.
         return next(start for start, offset in (self.transitions[k] for k in near) if local < start + offset)
+
+    def _passes(self, local: Duration) -> set[Instant]:
+        """Every instant at which the wall clock shows `local`, and maybe one at which it does not."""
+        return {local - self.offset(local + day) for day in (-DAY, DAY)}
 
     # -------------------------------------------------------------------------------------- steps and windows
 
@@ -150,6 +190,37 @@ class Calendar:
     def trailing(self, end: Instant, months: int) -> Span:
         """The window of `months` that ends at `end`."""
         return Span(self.shift(end, -months), end)
+
+    def slides(self, starts: Span, months: int) -> tuple[Slide, ...]:
+        """Every window of `months` that starts in `starts`, in stretches along which it only moves (A4)."""
+        cuts = {*starts, *(cut for cut in self._cuts(starts, months) if starts.start < cut < starts.end)}
+        found = []
+        for start, end in pairwise(sorted(cuts)):
+            first, last = self.shift(start, months), self.shift(end - 1, months)
+            found.append(Slide(Span(start, end), first, stays=end - start > 1 and first == last))
+        return tuple(found)
+
+    def _cuts(self, starts: Span, months: int) -> Iterator[Instant]:
+        """All starts at which the end of a window of `months` does not go on as it did; more do no harm.
+
+        The way from start to end is: instant, local time, `months` on, instant. It bends where the clocks
+        change at the start; at midnights after which the day that is `months` on is not the next one; and
+        at what, `months` on, is the beginning or the end of what the clocks there skip or show twice.
+        """
+        first, last = self.date_of(starts.start), self.date_of(starts.end)
+        days = [first + timedelta(n) for n in range(-1, (last - first).days + 2)]
+        on = {day: _months_from(day, months) for day in days}
+        bends = [_local(day) for before, day in pairwise(days) if on[day] != on[before] + timedelta(1)]
+        sources: dict[date, list[date]] = {}
+        for day, end in on.items():
+            sources.setdefault(end, []).append(day)
+        for (_, before), (at, after) in pairwise(self.transitions):
+            yield at
+            for local in (at + before, at + after):
+                number, day_us = divmod(local, DAY)
+                bends += (_local(day) + day_us for day in sources.get(date.fromordinal(_EPOCH + number), ()))
+        for local in bends:
+            yield from self._passes(local)
 
     def _months_around(self, first: date, months: int) -> Span:
         return Span(self.midnight(first), self.midnight(_months_from(first, months)))
@@ -258,6 +329,11 @@ class Calendar:
             else:
                 low = middle + 1
         return low
+
+
+def _local(day: date) -> Duration:
+    """Local time at 00:00 of a day."""
+    return (day.toordinal() - _EPOCH) * DAY
 
 
 def _months_from(day: date, months: int) -> date:

@@ -1,6 +1,8 @@
 """The account as other programs read it: stable and versioned.
 
 Durations are whole µs, instants µs since 1970 UTC, ratios "n/d", spans [start, end) pairs.
+An attainment over the worst position of a sliding window ("kind": "worst") also has `episodes`: the first and
+the last window of each run of positions that are all missed.
 """
 
 from fractions import Fraction
@@ -13,6 +15,7 @@ from collector.core.incident import Incident
 from collector.core.latency import LatencyFigure
 from collector.core.outage import Outage
 from collector.core.support import Ticket
+from collector.core.timeline import Span
 
 VERSION = 1
 """Of this form."""
@@ -45,10 +48,10 @@ def _ratio(value: Fraction | None) -> str | None:
 
 
 def _attainment(a: Attainment) -> dict[str, Any]:
-    return {
+    shown = {
         "commitment": a.commitment,
         "service": a.service,
-        "window": {"kind": a.window.kind, "start": a.window.span.start, "end": a.window.span.end},
+        "window": {"kind": a.window.kind, **_edges(a.window.span)},
         "agreed": a.agreed,
         "states": {"up": a.up, "down": a.down, "edge": a.edge, "unknown": a.unknown},
         "excluded": {line.kind: line.amount for line in a.excluded},
@@ -68,6 +71,13 @@ def _attainment(a: Attainment) -> dict[str, Any]:
         "coverage": _ratio(a.coverage),
         "flags": a.flags,
     }
+    if a.window.kind == "worst":
+        shown["episodes"] = [{"first": _edges(e.first), "last": _edges(e.last)} for e in a.episodes]
+    return shown
+
+
+def _edges(window: Span) -> dict[str, int]:
+    return {"start": window.start, "end": window.end}
 
 
 def _line(line: Line) -> dict[str, Any]:

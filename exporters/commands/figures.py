@@ -27,7 +27,8 @@ from exporters.query import Found, Observed
 _WINDOWS: dict[str, Sequence[Asked]] = {
     "trailing": ("trailing",),
     "calendar": ("calendar",),
-    "all": ("trailing", "calendar"),
+    "worst": ("worst",),
+    "all": ("trailing", "calendar", "worst"),
 }
 
 FINDING = 1
@@ -144,6 +145,8 @@ def account(
         out.print(tables.attainments(drawn, where), "", shown)
         if drawn.tickets:
             out.print("", tables.tickets(drawn, where))
+        if any(one.episodes for one in drawn.attainments):
+            out.print("", tables.episodes(drawn, where))
         for flag in drawn.flags:
             out.print(f"Mind: {flag}")
     owed = [one for ticket in drawn.tickets for one in ticket.commitments]

@@ -155,6 +155,16 @@ def attainments(account: Account, where: tzinfo) -> Listing:
     return table
 
 
+def episodes(account: Account, where: tzinfo) -> Listing:
+    """When a sliding window was missed: the ends of its positions from the first one missed to the last."""
+    table = Listing(("service", "commitment", "missed by windows that end from", "to"))
+    for one in account.attainments:
+        for episode in one.episodes:
+            ends = (show.instant(window.end, where) for window in (episode.first, episode.last))
+            table.add_row(one.service, one.commitment, *ends)
+    return table
+
+
 def _figures(one: Attainment) -> tuple[str | Text, ...]:
     return (
         _bounds(one.observed),

@@ -91,6 +91,20 @@ def test_a_missed_commitment_is_exit_status_1(state: Path, capsys: pytest.Captur
     assert "MISSED" in capsys.readouterr().out
 
 
+def test_the_worst_month_is_told_with_the_windows_that_were_missed(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = ["account", "--journal", str(state), "--at", AT, "--window"]
+
+    assert run([*later, "worst", "--json"]) == 0
+    found = told(capsys)["attainments"]
+    assert {one["window"]["kind"] for one in found} == {"worst"}
+    assert all(one["episodes"] == [] for one in found)
+    assert all(one["window"]["end"] <= BEGAN + HOUR for one in found)
+    run([*later, "all", "--json"])
+    assert {one["window"]["kind"] for one in told(capsys)["attainments"]} == {"trailing", "calendar", "worst"}
+
+
 def test_outages_are_listed_with_both_bounds_and_the_offset(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
