@@ -168,7 +168,7 @@ class Fold:
         self._sketches: dict[tuple[str, Instant], Counter[int]] = defaultdict(Counter)
         self._closed: list[Excursion] = []
         self._open: dict[tuple[str, str], Excursion] = {}
-        self._values: dict[str, Values] = {}
+        self._values: dict[str, Values] = defaultdict(Values)
 
     def feed(self, line: Line) -> None:
         """The next line."""
@@ -206,7 +206,7 @@ class Fold:
             values=self._values,
         )
         self._counts, self._sketches, self._closed = defaultdict(Counter), defaultdict(Counter), []
-        self._values = {}
+        self._values = defaultdict(Values)
         return taken
 
     def tail(self) -> list[Excursion]:
@@ -231,7 +231,7 @@ class Fold:
         if not self._keep:
             self._sketches[line.probe, hour][bucket(value)] += 1
         elif about:
-            self._values.setdefault(line.probe, Values()).add(line.sent, value, line.error)
+            self._values[line.probe].add(line.sent, value, line.error)
         for commitment, limit in about:
             judged = side(value, line.error, limit)
             if not self._keep:

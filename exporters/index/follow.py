@@ -66,11 +66,13 @@ class Follower:
 
         Raises `collector.journal.reader.Rewound` where the journal is not the one that was read.
         """
+        takers = self.track.feed, self.fold.feed, self.tally.feed
         for part in read(place, self.position):
             if isinstance(part, Batch):
-                for line in part.lines:
-                    if line.at <= until:
-                        self.feed(line)
+                known = [line for line in part.lines if line.at <= until]
+                for take in takers:
+                    for line in known:
+                        take(line)
             else:
                 self.damage.append(part)
             self.position = part.position
