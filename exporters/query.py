@@ -117,7 +117,9 @@ class Found(NamedTuple):
     def evidence(self) -> Evidence:
         """What an account is drawn from."""
         return Evidence(
-            [one.testimony for one in self.told], {one.testimony.origin: one.latencies for one in self.told}
+            [one.testimony for one in self.told],
+            {one.testimony.origin: one.latencies for one in self.told},
+            {one.testimony.origin: one.objects for one in self.told},
         )
 
 

@@ -128,13 +128,14 @@ class Journal:
         reason: Reason | None = None,
         value: Duration | None = None,
         error: Duration = 0,
+        facts: Mapping[str, int | str] | None = None,
     ) -> "Journal":
         usual = {OK: Reason.NONE, FAILED: Reason.TIMEOUT, BLIND: Reason.ROUTE}
         why = reason or usual.get(outcome, Reason.RATE_ACCOUNT)
         return self.add(
             Sample, sent + took, probe=probe, slot=instant(sent), covers=1, sent=instant(sent),
             done=instant(sent + took), outcome=outcome, reason=why,
-            value=value, error=error, phases={}, facts={},
+            value=value, error=error, phases={}, facts=dict(facts or {}),
         )  # fmt: skip
 
     def seen(self, pattern: str, start: float = 0, every: float = 10, probe: str = "p") -> "Journal":

@@ -107,9 +107,6 @@ def _toml(value: Any) -> str:
 LEAVES = dict(leaves(RAW))
 
 NOT_YET_USED = {
-    # A6: durability has no figure yet
-    "commitments[object-storage.durability].target",
-    "commitments[block-storage.snapshot-durability].target",
     # C2 to C5: claims, credits and the ledger of either
     "deadlines.claim.within", "deadlines.contest.within", "deadlines.credit.within",
     "deadlines.hardware_notice.within",

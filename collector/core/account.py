@@ -21,6 +21,7 @@ from collector.core.deduction import (
     standing_declarations,
     taken_from,
 )
+from collector.core.durability import Canary, DurabilityFigure, Objects, durability, together
 from collector.core.eligibility import Eligibility, newest_accounts
 from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
@@ -36,29 +37,33 @@ from collector.core.timeline import (
     union,
     within,
 )
-from collector.core.verdict import States, Watches, seen, service_states, watches
+from collector.core.verdict import States, Watcher, Watches, seen, service_states, watches
 from collector.core.window import Asked, Window, positions, windows
 from collector.errors import UncountableJournal, UsageError
 
 
 class Evidence(NamedTuple):
-    """All that an account is drawn from, besides the contract: origins, and the latencies of each by name."""
+    """All that an account is drawn from, besides the contract."""
 
     testimonies: Sequence[Testimony]
     latencies: Mapping[str, Latencies]
+    """By origin, as are the objects that were read back."""
+    objects: Mapping[str, Sequence[Canary]]
 
 
 class Listener:
-    """Follows one origin for both the states and the latencies; what `constat account` replays with."""
+    """Follows one origin for states, latencies and objects; what `constat account` replays with."""
 
     def __init__(self, origin: str, contract: Contract) -> None:
         self.track = Track(origin)
         self.fold = Fold(limits(contract), keep=True)
+        self.objects = Objects()
 
     def feed(self, line: JournalLine) -> None:
         """The next line."""
         self.track.feed(line)
         self.fold.feed(line)
+        self.objects.feed(line)
 
 
 def replay(origins: Mapping[str, Iterable[JournalLine]], contract: Contract, as_of: Instant) -> Evidence:
@@ -78,12 +83,13 @@ def replay(origins: Mapping[str, Iterable[JournalLine]], contract: Contract, as_
 
 def gathered(listeners: Iterable[Listener]) -> Evidence:
     """What listeners have heard so far."""
-    testimonies, latencies = [], {}
+    testimonies, latencies, objects = [], {}, {}
     for one in listeners:
         testimonies.append(one.track.testimony())
         found = one.fold.take()
         latencies[one.track.origin] = replace(found, excursions=found.excursions + one.fold.tail())
-    return Evidence(testimonies, latencies)
+        objects[one.track.origin] = one.objects.take()
+    return Evidence(testimonies, latencies, objects)
 
 
 # ---------------------------------------------------------------------------------------------- the account
@@ -104,6 +110,7 @@ class Account:
     deductions: tuple[Deduction, ...]
     """All that were declared, with their standing."""
     latency: tuple[LatencyFigure, ...]
+    durability: tuple[DurabilityFigure, ...]
     tickets: tuple[Ticket, ...]
     """All that were declared."""
     flags: tuple[str, ...]
@@ -185,6 +192,7 @@ class _Drawing:
             incidents=tuple(i for found in self.network.values() for i in found if within(i.possible, shown)),
             deductions=self.deductions,
             latency=tuple(self._latencies(shown)),
+            durability=tuple(self._durabilities()),
             tickets=tickets(self.declarations, self._known(), self.as_of),
             flags=self._flags(),
             watched=self.watched,
@@ -281,15 +289,29 @@ class _Drawing:
                 told[watched[-1][1].rules.region] += self._told(name)
         return {region: incidents(of, region, grace, self.readings) for region, of in told.items()}
 
-    def _latencies(self, span: Span) -> Iterable[LatencyFigure]:
+    def _promised(self) -> Iterable[tuple[str, Watches, Commitment, Iterable[Watcher]]]:
+        """Every commitment that a service was ever planned for, with all probes that ever asked about it."""
         for name, watched in sorted(self.watched.items()):
             probes = dict.fromkeys(w for _, watch in watched for w in watch.probes)
             for id in dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments):
-                limit = self._commitment(id, name).limit
-                if limit is None:
-                    continue
+                yield name, watched, self._commitment(id, name), probes
+
+    def _latencies(self, span: Span) -> Iterable[LatencyFigure]:
+        for name, _, commitment, probes in self._promised():
+            if commitment.limit is not None:
                 of = ((self.evidence.latencies.get(w.origin, Latencies()), w.probe) for w in probes)
-                yield figure(id, name, limit, span, of)
+                yield figure(commitment.id, name, commitment.limit, span, of)
+
+    def _durabilities(self) -> Iterable[DurabilityFigure]:
+        for name, watched, commitment, probes in self._promised():
+            if commitment.measure != "durability" or commitment.target is None:
+                continue
+            told = ((w, one) for w in probes for one in self.evidence.objects.get(w.origin, ()))
+            objects = together((w.origin, one) for w, one in told if one.probe == w.probe)
+            target = self._terms(commitment, commitment.target, watched).target
+            for window in windows(commitment.window, self.asked, self.calendar, self.as_of):
+                flags = self._flagged(commitment, watched, name, window)
+                yield durability(commitment.id, name, window, objects, target(window.span), flags)
 
     # ---------------------------------------------------------------------------------------------- flags
 

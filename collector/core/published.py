@@ -11,11 +11,13 @@ from typing import Any
 from collector.core.account import Account
 from collector.core.attainment import Attainment, Line
 from collector.core.deduction import Deduction
+from collector.core.durability import DurabilityFigure, Place
 from collector.core.incident import Incident
 from collector.core.latency import LatencyFigure
 from collector.core.outage import Outage
 from collector.core.support import Ticket
 from collector.core.timeline import Span
+from collector.core.window import Window
 
 VERSION = 1
 """Of this form."""
@@ -35,6 +37,7 @@ def to_json(account: Account) -> dict[str, Any]:
         "incidents": [_incident(i) for i in account.incidents],
         "deductions": [_deduction(d) for d in account.deductions],
         "latency": [_latency(one) for one in account.latency],
+        "durability": [_durability(one) for one in account.durability],
         "tickets": [_ticket(t) for t in account.tickets],
         "reservations": [],
         "claims": [],
@@ -47,11 +50,15 @@ def _ratio(value: Fraction | None) -> str | None:
     return None if value is None else f"{value.numerator}/{value.denominator}"
 
 
+def _window(window: Window) -> dict[str, Any]:
+    return {"kind": window.kind, **_edges(window.span)}
+
+
 def _attainment(a: Attainment) -> dict[str, Any]:
     shown = {
         "commitment": a.commitment,
         "service": a.service,
-        "window": {"kind": a.window.kind, **_edges(a.window.span)},
+        "window": _window(a.window),
         "agreed": a.agreed,
         "states": {"up": a.up, "down": a.down, "edge": a.edge, "unknown": a.unknown},
         "excluded": {line.kind: line.amount for line in a.excluded},
@@ -138,6 +145,35 @@ def _latency(one: LatencyFigure) -> dict[str, Any]:
             for e in one.excursions
         ],
     }
+
+
+def _durability(one: DurabilityFigure) -> dict[str, Any]:
+    """`share` is kept / written; `line` is where it stands in the journal, origin:seq."""
+    return {
+        "commitment": one.commitment,
+        "service": one.service,
+        "window": _window(one.window),
+        "written": one.written,
+        "kept": one.kept,
+        "read_back": one.read_back,
+        "share": _ratio(one.share),
+        "target": _ratio(one.target),
+        "finding": one.finding,
+        "lost": [
+            {
+                "object": o.name,
+                "last_intact": _place(o.intact),
+                "first_missed": _place(o.lost),
+                "last_missed": _place(o.still),
+            }
+            for o in one.lost
+        ],
+        "flags": one.flags,
+    }
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    return None if place is None else {"at": place.at, "line": place.line}
 
 
 def _ticket(t: Ticket) -> dict[str, Any]:

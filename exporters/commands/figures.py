@@ -12,6 +12,7 @@ from rich.live import Live
 
 from collector.core.account import draw
 from collector.core.attainment import Attainment
+from collector.core.durability import DurabilityFigure
 from collector.core.published import to_json
 from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
@@ -143,6 +144,8 @@ def account(
         out.print(f"Account as of {show.instant(as_of, where)} by {world.contract.id}\n")
         shown = tables.outages(drawn.outages, where) if drawn.outages else "No outage in these windows."
         out.print(tables.attainments(drawn, where), "", shown)
+        if drawn.durability:
+            out.print("", tables.durabilities(drawn, where))
         if drawn.tickets:
             out.print("", tables.tickets(drawn, where))
         if any(one.episodes for one in drawn.attainments):
@@ -150,7 +153,7 @@ def account(
         for flag in drawn.flags:
             out.print(f"Mind: {flag}")
     owed = [one for ticket in drawn.tickets for one in ticket.commitments]
-    return _verdict([*drawn.attainments, *owed], found.damage)
+    return _verdict([*drawn.attainments, *drawn.durability, *owed], found.damage)
 
 
 @click.command()
@@ -242,7 +245,7 @@ def _tell(damage: Sequence[str]) -> None:
         click.echo(f"damaged: {one}", err=True)
 
 
-def _verdict(judged: Iterable[Attainment | SupportTime], damage: Sequence[str]) -> int:
+def _verdict(judged: Iterable[Attainment | DurabilityFigure | SupportTime], damage: Sequence[str]) -> int:
     _tell(damage)
     missed = any(one.finding == "MISSED" for one in judged)
     return FINDING if missed or damage else 0

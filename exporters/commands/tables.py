@@ -13,6 +13,7 @@ from rich.text import Text
 
 from collector.core.account import Account
 from collector.core.attainment import Attainment, Figure
+from collector.core.durability import Place
 from collector.core.outage import Outage
 from collector.core.timeline import Spans, duration
 from exporters.documents import show
@@ -181,6 +182,26 @@ def _bounds(figure: Figure) -> str:
         return "no time agreed"
     low, high = show.percent(figure.worst), show.percent(figure.best)
     return low if low == high else f"{low} to {high}"
+
+
+def durabilities(account: Account, where: tzinfo) -> Listing:
+    """Every durability commitment, and below it each object that was lost. No statistics are claimed."""
+    columns = ("service", "commitment", "window", "written", "kept", "read back", "target", "finding")
+    table = Listing((*columns, "flags", "lost", "last intact", "first missed"), heading=2)
+    for one in account.durability:
+        counts = (str(one.written), str(one.kept), str(one.read_back))
+        judged = (show.percent(one.target), _word(one.finding), ", ".join(one.flags))
+        head: Sequence[str | Text] = (one.service, one.commitment, one.window.kind, *counts, *judged)
+        for lost in one.lost:
+            table.add_row(*head, lost.name, _place(lost.intact, where), _place(lost.lost, where))
+            head = ("",) * len(head)
+        if not one.lost:
+            table.add_row(*head)
+    return table
+
+
+def _place(place: Place | None, where: tzinfo) -> str:
+    return "never" if place is None else f"{show.instant(place.at, where)} ({place.line})"
 
 
 def tickets(account: Account, where: tzinfo) -> Listing:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import msgspec
 from sqlite_utils import Database
 
+from collector.core.durability import Canary, Objects, joined
 from collector.core.latency import Fold, Latencies
 from collector.core.record import Line
 from collector.core.sight import Harvest, Testimony, Track
@@ -22,6 +23,7 @@ class Told(NamedTuple):
 
     testimony: Testimony
     latencies: Latencies
+    objects: Sequence[Canary]
     tally: Tally
     damage: Sequence[str]
 
@@ -36,6 +38,7 @@ class Follower:
         self.position: Position | None = None
         self.track = Track(origin)
         self.fold = Fold(limits, keep=exact)
+        self.objects = Objects()
         self.tally = Tally()
         self.damage: list[Damage] = []
         self.taken = False
@@ -59,6 +62,7 @@ class Follower:
         """The next line; raises UncountableJournal if it contradicts those before."""
         self.track.feed(line)
         self.fold.feed(line)
+        self.objects.feed(line)
         self.tally.feed(line)
 
     def follow(self, place: OriginDir, until: Instant = ENDLESS) -> Iterator[Batch | Damage]:
@@ -84,6 +88,7 @@ class Follower:
         origin = self.track.origin
         rows.add_harvest(db, origin, self.track.take())
         rows.add_latencies(db, origin, self.fold.take())
+        rows.add_objects(db, origin, self.objects.take())
         touched = self.tally.settle()
         rows.put_tallies(db, origin, self.tally.probes, touched)
         rows.add_damage(db, origin, self.damage)
@@ -97,6 +102,7 @@ class Follower:
         origin = self.track.origin
         kept = Harvest() if db is None else rows.harvest_of(db, origin)
         earlier = Latencies() if db is None else rows.latencies_of(db, origin)
+        objects = [] if db is None else rows.objects_of(db, origin)
         damage = [] if db is None else rows.damage_of(db, origin)
         self.tally.settle()
         track, fresh = self.track, self.fold.take()
@@ -108,6 +114,7 @@ class Follower:
                 excursions=earlier.excursions + fresh.excursions + self.fold.tail(),
                 values=fresh.values,
             ),
+            joined(objects, self.objects.take()),
             self.tally,
             [*damage, *map(str, self.damage)],
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from sqlite_utils import Database
 
+from collector.core.durability import Canary, Sighting, joined
 from collector.core.latency import Excursion, Judged, Latencies
 from collector.core.record import Declaration, Line, Plan, decode, encode
 from collector.core.sight import Harvest, Hole, State, Stretch
@@ -15,6 +16,7 @@ from exporters.index.schema import TABLES
 from exporters.index.tally import ProbeTally
 
 _STATE: Mapping[str, State] = {state.value: state for state in State}
+_KNOWN = msgspec.json.Decoder(tuple[Sighting | None, Sighting | None, Sighting | None, Sighting | None])
 _HISTOGRAM = msgspec.json.Decoder(dict[int, int])
 
 
@@ -75,6 +77,24 @@ def latencies_of(db: Database, origin: str) -> Latencies:
         judged=[Judged(*row) for row in db.conn.execute(judged, (origin,))],
         excursions=[Excursion(*row) for row in db.conn.execute(excursions, (origin,))],
     )
+
+
+def add_objects(db: Database, origin: str, found: Iterable[Canary]) -> None:
+    """Keep what has just been learnt of the objects of `origin`, after what was known."""
+    for one in found:
+        known = _objects(db, " AND probe = ? AND object = ?", origin, one.probe, one.object)
+        (now,) = joined(known, [one])
+        insert(db, "objects", [(origin, now.probe, now.object, msgspec.json.encode(now[2:]).decode())])
+
+
+def objects_of(db: Database, origin: str) -> list[Canary]:
+    """All that is known of the objects of `origin`."""
+    return _objects(db, " ORDER BY probe, object", origin)
+
+
+def _objects(db: Database, which: str, *given: str) -> list[Canary]:
+    found = db.conn.execute(f"SELECT probe, object, known FROM objects WHERE origin = ?{which}", given)
+    return [Canary(probe, name, *_KNOWN.decode(text)) for probe, name, text in found]
 
 
 def put_tallies(db: Database, origin: str, tallies: Mapping[str, ProbeTally], touched: Iterable[str]) -> None:

@@ -84,7 +84,7 @@ def test_the_published_form_says_everything_in_integers_and_fractions() -> None:
         }
     ]
     assert found["deductions"][0]["why"] == "storm"
-    for later in ("tickets", "reservations", "claims", "readings_effect"):
+    for later in ("durability", "tickets", "reservations", "claims", "readings_effect"):
         assert found[later] == []
 
 

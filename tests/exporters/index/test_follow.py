@@ -48,7 +48,9 @@ def journals(draw: st.DrawFn) -> list[Line]:
     for _ in range(draw(st.integers(0, 25))):
         at += draw(st.sampled_from([1, SECOND, 2 * SECOND, 10 * SECOND, MINUTE]))
         kind = draw(
-            st.sampled_from(["sample"] * 12 + ["gap", "clock", "bad-clock", "start", "plan", "platform"])
+            st.sampled_from(
+                ["sample"] * 12 + ["object"] * 4 + ["gap", "clock", "bad-clock", "start", "plan", "platform"]
+            )
         )
         name = draw(st.sampled_from(["api-1", "api-2", "get"]))
         match kind:
@@ -58,6 +60,14 @@ def journals(draw: st.DrawFn) -> list[Line]:
                     sample(name, at, draw(st.sampled_from(Outcome)), took, error=draw(st.integers(0, 9)))
                 )
                 at += took
+            case "object":
+                facts = {
+                    "object": draw(st.sampled_from("ab")),
+                    "did": draw(st.sampled_from(("written", "read"))),
+                }
+                outcome = draw(st.sampled_from((Outcome.OK, Outcome.FAILED)))
+                reason = Reason.CONTENT if outcome is Outcome.FAILED else Reason.NONE
+                lines.append(sample(name, at, outcome, reason=reason, facts=facts))
             case "platform":
                 lines.append(sample(name, at, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM))
             case "gap":
@@ -86,7 +96,8 @@ def test_a_rebuilt_index_has_the_rows_of_one_fed_live_however_it_was_fed(
 def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
     lines: list[Line], cut: int
 ) -> None:
-    whole = replay({"here": lines}, CONTRACT, 1 << 62).testimonies[0]
+    replayed = replay({"here": lines}, CONTRACT, 1 << 62)
+    (whole,) = replayed.testimonies
     with index() as db:
         follower = Follower("here", LIMITS)
         for line in lines[:cut]:
@@ -96,12 +107,14 @@ def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
         again = Follower.stored(db, "here", LIMITS)
         for line in lines[cut:]:
             again.feed(line)
-        told = again.told(db).testimony
+        found = again.told(db)
 
+    told = found.testimony
     assert told[:4] == whole[:4]
     assert sorted(told.harvest.stretches) == sorted(whole.harvest.stretches)
     assert told.harvest.plans == whole.harvest.plans
     assert told.harvest.holes == whole.harvest.holes
+    assert sorted(found.objects) == sorted(replayed.objects["here"])
 
 
 def test_the_index_holds_no_row_for_each_line() -> None:
