@@ -162,6 +162,8 @@ class _Drawing:
     ) -> None:
         self.evidence, self.contract, self.calendar = evidence, contract, calendar
         self.as_of, self.readings, self.asked = as_of, readings, asked
+        # What has no worst position, or no figure that has one, is shown over the window that ends now.
+        self.unslid = tuple(dict.fromkeys("trailing" if one == "worst" else one for one in asked))
         told = evidence.testimonies
         self.watched = watches(told, as_of)
         self.states = service_states(self.watched, seen(told, readings["platform-throttle"]))
@@ -201,10 +203,8 @@ class _Drawing:
         )
 
     def _shown(self, attainments: Sequence[Attainment]) -> Span:
-        # Without a figure there is no worst window: what was last seen is shown.
-        asked: list[Asked] = ["trailing" if one == "worst" else one for one in self.asked]
         drawn = [a.window.span for a in attainments] or [
-            window.span for window in windows("P1M", asked, self.calendar, self.as_of)
+            window.span for window in windows("P1M", self.unslid, self.calendar, self.as_of)
         ]
         return Span(min((s.start for s in drawn), default=0), max((s.end for s in drawn), default=0))
 
@@ -309,7 +309,7 @@ class _Drawing:
             told = ((w, one) for w in probes for one in self.evidence.objects.get(w.origin, ()))
             objects = together((w.origin, one) for w, one in told if one.probe == w.probe)
             target = self._terms(commitment, commitment.target, watched).target
-            for window in windows(commitment.window, self.asked, self.calendar, self.as_of):
+            for window in windows(commitment.window, self.unslid, self.calendar, self.as_of):
                 flags = self._flagged(commitment, watched, name, window)
                 yield durability(commitment.id, name, window, objects, target(window.span), flags)
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.account import draw, replay
 from collector.core.contract import Contract
 from collector.core.durability import Canary, DurabilityFigure, Objects, joined, together
 from collector.core.published import to_json
 from collector.core.record import Line, Outcome, Reason
-from tests.strategies import BLIND, FAILED, OK, Journal, account, contract, instant, probe, service
+from collector.core.window import Asked
+from tests.strategies import BLIND, FAILED, OK, Journal, account, calendar, contract, instant, probe, service
 
 KEPT = "object-storage.durability"
 DAY = 86_400.0
@@ -193,6 +195,17 @@ def test_a_read_on_the_edge_of_a_window_belongs_to_the_one_that_begins_there() -
     assert figure(made, over=(0, DAY), as_of=3 * DAY).finding == "OPEN"
     assert figure(made, over=(DAY, 2 * DAY), as_of=3 * DAY).finding == "MISSED"
     assert figure(wrote(canaries(), DAY, "a"), over=(0, DAY), as_of=3 * DAY).written == 0
+
+
+def test_what_slides_nowhere_is_shown_over_the_window_that_ends_now() -> None:
+    made = read(wrote(canaries(), 0, "a"), DAY, "a")
+    evidence = replay({made.origin: made.lines}, contract(), instant(2 * DAY))
+
+    def shown(*asked: Asked) -> list[str]:
+        drawn = draw(evidence, contract(), calendar(), as_of=instant(2 * DAY), asked=asked)
+        return [one.window.kind for one in drawn.durability]
+
+    assert shown("worst") == shown("trailing", "worst") == ["trailing"]
 
 
 def test_nothing_is_known_before_it_was_written_down() -> None:
