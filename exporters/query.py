@@ -143,6 +143,11 @@ def replayed(
     return Found(list(tail.replayed(journals, limits(contract), as_of, progress)))
 
 
+def lines_in(journals: Sequence[Path]) -> int:
+    """About how many lines journals have; too few where no checkpoint says."""
+    return tail.lines(journals)
+
+
 def contracts_named(journals: Sequence[Path]) -> list[str]:
     """The contracts that the plans of journals name, by their ids."""
     return sorted(tail.contracts(journals))

@@ -22,13 +22,13 @@ from collector.core.record import Line
 from collector.core.timeline import Instant
 from collector.errors import JournalError
 from collector.host.clock import wall_us
-from collector.journal import layout
+from collector.journal import checkpoint, layout
 from collector.journal.layout import OriginDir
 from collector.journal.marks import Marks
 from collector.journal.merkle import SUBTREE, Frontier, leaf_hash, leaf_hashes
 from collector.journal.tape import Place, Tape
 
-__all__ = ["Batch", "Damage", "OriginDir", "Position", "Rewound", "origins", "read"]
+__all__ = ["Batch", "Damage", "OriginDir", "Position", "Rewound", "lines_known", "origins", "read"]
 
 _UNJUDGED = 4096
 """How many lines are delivered at once where nothing is known of them."""
@@ -112,6 +112,17 @@ def origins(directory: Path) -> list[OriginDir]:
         return layout.origins(directory)
     except OSError as error:
         raise JournalError(f"{directory}: expected to read a journal, got: {error}") from error
+
+
+def lines_known(origin: OriginDir) -> int:
+    """About how many lines an origin has: what its newest checkpoint says; 0 where there is none to read."""
+    if origin.checkpoints is None:
+        return 0
+    try:
+        newest = layout.checkpoint_numbers(origin.checkpoints)[-1]
+        return checkpoint.parse(layout.checkpoint_path(origin.checkpoints, newest).read_bytes()).size
+    except (IndexError, OSError, ValueError):
+        return 0
 
 
 def read(origin: OriginDir, after: Position | None = None) -> Iterator[Batch | Damage]:

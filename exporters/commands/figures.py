@@ -221,15 +221,16 @@ def _read(
     config: Path, journals: Sequence[Path], contract: Path | None, as_of: Instant | None
 ) -> tuple[World, Found]:
     """What to account for, and by which contract: the settings', or the one that the journals' plans name."""
-    with tables.lines_read() as progress:
-        if journals:
-            world = by_contract(contract) if contract else named_in(query.contracts_named(journals))
-            return world, query.replayed(journals, world.contract, _instant(as_of), progress)
-        state = configured(config).state
+    anew = bool(journals) or as_of is not None
+    if journals:
+        world = by_contract(contract) if contract else named_in(query.contracts_named(journals))
+    else:
+        journals = [configured(config).state]
         world = by_contract(contract) if contract else configured(config)
-        if as_of is None:
-            return world, query.latest(state, world.contract, progress)
-        return world, query.replayed([state], world.contract, as_of, progress)
+    with tables.lines_read(journals) as progress:
+        if anew:
+            return world, query.replayed(journals, world.contract, _instant(as_of), progress)
+        return world, query.latest(journals[0], world.contract, progress)
 
 
 def _instant(as_of: Instant | None) -> Instant:

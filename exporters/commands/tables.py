@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
+from pathlib import Path
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.padding import Padding
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from collector.core.attainment import Attainment, Figure
 from collector.core.durability import Place
 from collector.core.outage import Outage
 from collector.core.timeline import Spans, duration
+from exporters import query
 from exporters.documents import show
 from exporters.query import Observed
 
@@ -36,14 +38,15 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def lines_read() -> Iterator[Callable[[int], None]]:
-    """A count of lines on the terminal while a journal is read, gone once it is done; elsewhere nothing."""
+def lines_read(journals: Sequence[Path]) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal while journals are read line by line, gone once it is done; elsewhere nothing."""
     screen = console(stderr=True)
-    shown = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} lines"))
-    with Progress(
-        *shown, TimeElapsedColumn(), console=screen, transient=True, disable=not screen.is_terminal
-    ) as bar:
-        task = bar.add_task("reading the journal", total=None)
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    shown = (BarColumn(), TextColumn("{task.completed:,} lines"), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *shown, console=screen, transient=True) as bar:
+        task = bar.add_task("reading the journal", total=query.lines_in(journals) or None)
         yield lambda lines: bar.advance(task, lines)
 
 

@@ -16,7 +16,7 @@ from exporters.index.store import index_path
 def rebuild(config: Path) -> int:
     """Make the index anew from the journal, which has everything; readers use the old one meanwhile."""
     world = configured(config)
-    with tables.lines_read() as progress:
+    with tables.lines_read([world.state]) as progress:
         index.rebuild(world.state, limits(world.contract), progress)
     click.echo(f"{index_path(world.state)}: made anew")
     return 0

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from collector.core.record import Plan
 from collector.core.timeline import Instant
-from collector.journal.reader import Batch, Damage, OriginDir, Rewound, origins, read
+from collector.journal.reader import Batch, Damage, OriginDir, Rewound, lines_known, origins, read
 from exporters.index import rows
 from exporters.index.follow import ENDLESS, Follower, Told
 from exporters.index.store import Limits, index_path, reading, writing
@@ -100,6 +100,11 @@ def _replayed(
         except Rewound:
             continue  # it changed under our eyes
         return follower.told()
+
+
+def lines(directories: Sequence[Path]) -> int:
+    """About how many lines journals have; too few where no checkpoint says."""
+    return sum(lines_known(place) for directory in directories for place in origins(directory))
 
 
 def contracts(directories: Sequence[Path]) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from collector.core.timeline import HOUR, SECOND
 from collector.errors import JournalError
 from collector.journal import layout, treefile
-from collector.journal.reader import Batch, Position, Rewound, origins, read
+from collector.journal.reader import Batch, Position, Rewound, lines_known, origins, read
 from tests.journal.lines import NOON, Journal, everything, position, seqs, three_hours
 
 NAMES = ["2026-11-20T12", "2026-11-20T13", "2026-11-20T14"]
@@ -381,6 +381,21 @@ def test_a_journal_that_begins_in_the_middle_is_verified_from_there(tmp_path: Pa
     verified = [item.verified for item in read(place) if isinstance(item, Batch)]
     assert verified
     assert all(verified)
+
+
+def test_how_many_lines_there_are_is_what_the_newest_checkpoint_says(tmp_path: Path) -> None:
+    place = three_hours(tmp_path)
+    assert lines_known(place) == 1800
+
+    assert place.checkpoints is not None
+    newest = layout.checkpoint_path(place.checkpoints, layout.checkpoint_numbers(place.checkpoints)[-1])
+    newest.write_bytes(b"broken")
+    assert lines_known(place) == 0
+    shutil.rmtree(place.checkpoints)
+    place.checkpoints.mkdir()
+    assert lines_known(place) == 0
+    place.checkpoints.rmdir()
+    assert [lines_known(one) for one in origins(tmp_path)] == [0]
 
 
 def test_origins_are_found_from_any_directory_that_holds_them(tmp_path: Path) -> None:
