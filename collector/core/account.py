@@ -12,8 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Stake, Terms
+from collector.core.breach import Ground
 from collector.core.calendar import Calendar, Slide
+from collector.core.claim import Claim, claims
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
+from collector.core.deadline import Deadline, deadlines
 from collector.core.deduction import (
     Deduction,
     deductions,
@@ -27,7 +30,7 @@ from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
 from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Line as JournalLine
-from collector.core.reservation import reserved
+from collector.core.reservation import Coverage, coverage, reserved
 from collector.core.sight import Testimony, Track
 from collector.core.support import Known, Ticket, tickets
 from collector.core.timeline import (
@@ -121,6 +124,10 @@ class Account:
     """Service → what is known of it, over all time."""
     runs: Mapping[str, Runs]
     """Service → all of its outages and blips."""
+    stakes: Mapping[str, Sequence[Stake]]
+    """Service → what is promised to it, under every heading."""
+    ground: Ground
+    """What claims are drawn on."""
 
 
 def draw(
@@ -200,6 +207,14 @@ class _Drawing:
             watched=self.watched,
             states=self.states,
             runs=self.runs,
+            stakes=self.stakes,
+            ground=Ground(
+                contract=self.contract,
+                calendar=self.calendar,
+                readings=self.readings,
+                as_of=self.as_of,
+                declarations=self.declarations,
+            ),
         )
 
     def _shown(self, attainments: Sequence[Attainment]) -> Span:
@@ -346,6 +361,44 @@ class _Drawing:
     def _known(self) -> Known:
         services = [watch.rules for watched in self.watched.values() for _, watch in watched]
         return Known(services, self.contract, self.calendar, self.eligibility)
+
+
+class Settlement(NamedTuple):
+    """What an account comes to: what may be claimed, what is reserved, and what is to be done by when."""
+
+    claims: tuple[Claim, ...]
+    reservations: tuple[Coverage, ...]
+    """Of every outage in time to be reserved, or that a notice documents, or that is shown."""
+    deadlines: tuple[Deadline, ...]
+
+
+NOT_SETTLED = Settlement((), (), ())
+
+
+def settle(account: Account) -> Settlement:
+    """Claims, reservations and deadlines as of the account's instant, whatever windows it shows."""
+    ground = account.ground
+    drawn = claims((stake for of in account.stakes.values() for stake in of), ground)
+    shown = {outage.id for outage in account.outages}
+    found = [
+        one
+        for name, runs in account.runs.items()
+        for one in _coverages(name, runs.outages, account)
+        if one.open or one.notices or one.outage in shown
+    ]
+    due = deadlines(found, drawn, ground.declarations, ground.contract, ground.calendar, ground.as_of)
+    return Settlement(drawn, tuple(sorted(found, key=lambda one: one.outage)), due)
+
+
+def _coverages(name: str, outages: Sequence[Outage], account: Account) -> Iterable[Coverage]:
+    of, ground = account.stakes[name], account.ground
+    for outage in outages if of else ():
+        found = coverage(
+            outage, of[0].facts.reserved, ground.declarations, ground.contract, ground.calendar,
+            ground.readings, ground.as_of,
+        )  # fmt: skip
+        if found is not None:
+            yield found
 
 
 def _touching(outages: Iterable[Outage], span: Span) -> tuple[Outage, ...]:

@@ -5,16 +5,21 @@ An attainment over the worst position of a sliding window ("kind": "worst") also
 the last window of each run of positions that are all missed.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from collector.core.account import Account
+from collector.core.account import NOT_SETTLED, Account, Settlement
 from collector.core.attainment import Attainment, Line
+from collector.core.claim import Claim
+from collector.core.deadline import Deadline
 from collector.core.deduction import Deduction
 from collector.core.durability import DurabilityFigure, Place
+from collector.core.effect import Effect, Moved
 from collector.core.incident import Incident
 from collector.core.latency import LatencyFigure
 from collector.core.outage import Outage
+from collector.core.reservation import Coverage
 from collector.core.support import Ticket
 from collector.core.timeline import Span
 from collector.core.window import Window
@@ -23,8 +28,13 @@ VERSION = 1
 """Of this form."""
 
 
-def to_json(account: Account) -> dict[str, Any]:
-    """The account as other programs read it. `best`, `worst` and `finding` are about net downtime."""
+def to_json(
+    account: Account, settlement: Settlement = NOT_SETTLED, effects: Sequence[Effect] = ()
+) -> dict[str, Any]:
+    """The account as other programs read it. `best`, `worst` and `finding` are about net downtime.
+
+    Money is in cents, exactly, as "n/d"; keys that end in `_cents` are whole, rounded down.
+    """
     of = {outage: incident.id for incident in account.incidents for outage in incident.outages}
     return {
         "version": VERSION,
@@ -39,9 +49,10 @@ def to_json(account: Account) -> dict[str, Any]:
         "latency": [_latency(one) for one in account.latency],
         "durability": [_durability(one) for one in account.durability],
         "tickets": [_ticket(t) for t in account.tickets],
-        "reservations": [],
-        "claims": [],
-        "readings_effect": [],
+        "reservations": [_reservation(one) for one in settlement.reservations],
+        "claims": [_claim(one) for one in settlement.claims],
+        "deadlines": [_deadline(one) for one in settlement.deadlines],
+        "readings_effect": [_effect(one) for one in effects],
         "flags": account.flags,
     }
 
@@ -204,4 +215,88 @@ def _ticket(t: Ticket) -> dict[str, Any]:
             for one in t.commitments
         ],
         "flags": t.flags,
+    }
+
+
+def _claim(one: Claim) -> dict[str, Any]:
+    found = one.attainment
+    return {
+        "id": one.id,
+        "account": one.account,
+        "commitment": one.commitment,
+        "service": found.service,
+        "window": {"kind": one.kind, **_edges(found.window.span)},
+        "state": one.state,
+        "agreed": found.agreed,
+        "counted": found.claimable.amount,
+        "spans": one.counted,
+        "attained": _ratio(found.claimable.best),
+        "target": _ratio(found.target),
+        "due": {"safe": one.due.safe, "latest": one.due.latest},
+        "share": _ratio(one.share),
+        "base": {
+            "cents": _ratio(one.base.amount), "invoices": one.base.months, "missing": one.base.missing,
+        },
+        "by_formula": _ratio(one.by_formula),
+        "months": {month: _ratio(part) for month, part in one.parts.items()},
+        "after_invoice_cap": _ratio(one.after_invoice_cap),
+        "credit": _ratio(one.credit),
+        "credit_cents": None if one.credit is None else one.credit.__floor__(),
+        "needs": [{"what": n.what, "met": n.met, "by": n.by} for n in one.needs],
+        "complete": all(n.met for n in one.needs),
+        "flags": found.flags,
+    }  # fmt: skip
+
+
+def _reservation(one: Coverage) -> dict[str, Any]:
+    return {
+        "outage": one.outage,
+        "service": one.service,
+        "notices": one.notices,
+        "reserved": one.reserved,
+        "waived": one.waived,
+        "open": one.open,
+        "due": None if one.safe is None else {"safe": one.safe, "latest": one.latest},
+    }
+
+
+def _deadline(one: Deadline) -> dict[str, Any]:
+    return {
+        "task": one.task, "about": one.about, "safe": one.safe, "latest": one.latest, "clause": one.clause,
+    }  # fmt: skip
+
+
+def _effect(one: Effect) -> dict[str, Any]:
+    return {
+        "reading": one.reading,
+        "choice": one.choice,
+        "figures": [_moved(moved) for moved in one.figures],
+        "credit": {
+            account: {"before": _ratio(before), "after": _ratio(after)}
+            for account, (before, after) in one.credit.items()
+        },
+    }
+
+
+def _moved(moved: Moved) -> dict[str, Any]:
+    before, after = moved.before, moved.after
+    return {
+        "commitment": before.commitment,
+        "service": before.service,
+        "window": _window(before.window),
+        "before": _short(before),
+        "after": None if after is None else _short(after),
+    }
+
+
+def _short(one: Attainment) -> dict[str, Any]:
+    return {
+        "agreed": one.agreed,
+        "observed": one.down,
+        "net": one.net.amount,
+        "claimable": one.claimable.amount,
+        "best": _ratio(one.net.best),
+        "claimable_best": _ratio(one.claimable.best),
+        "finding": one.finding,
+        "claim_finding": one.claim_finding,
     }

@@ -330,6 +330,7 @@ class Declaration(
     root: str | None = None
     size: int | None = None
     claim: str | None = None
+    commitment: str | None = None
     expires: Instant | None = None
     text: str | None = None
 

@@ -1,6 +1,7 @@
 """Which downtime is reserved: what may be claimed once a window is missed (rules C1, C2)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Contract, Readings
@@ -13,6 +14,7 @@ from collector.core.timeline import (
     Instant,
     Span,
     Spans,
+    difference,
     intersection,
     spans,
     union,
@@ -82,9 +84,69 @@ def reserved(
         if notice.kind != "notice" or service not in (notice.services or ()):
             continue
         at = arrived(notice, readings)
-        documented = spans((*(notice.certain or ()), *(notice.possible or ())))
-        if at is None or not documented:
+        if at is None or not documented(notice):
             continue
         clock = _CLOCKS[readings["reservation-clock"]]
-        covered = union(covered, clock(documented, at, outages, due.within, calendar))
+        covered = union(covered, clock(documented(notice), at, outages, due.within, calendar))
     return covered
+
+
+# ---------------------------------------------------------------------------------------- what is still to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How far notices cover one outage: all that may have been downtime is reserved, waived or still open."""
+
+    outage: str
+    service: str
+    notices: tuple[str, ...]
+    """Those that have left and document some of it."""
+    reserved: Spans
+    waived: Spans
+    """No notice that comes now saves it, under the reading in force."""
+    open: Spans
+    safe: Instant | None
+    """When the first instant that is still open is waived; none where all is settled."""
+    latest: Instant | None
+    """The same, counted from the end of the outage; none while it goes on."""
+
+
+def coverage(
+    outage: Outage,
+    covered: Spans,
+    declarations: Sequence[Declaration],
+    contract: Contract,
+    calendar: Calendar,
+    readings: Readings,
+    as_of: Instant,
+) -> Coverage | None:
+    """What notices cover of an outage, and until when the rest must be reserved (C1, C2); `covered` is
+    what `reserved` says of its service. None where the contract asks for no reservation."""
+    due = contract.deadlines.reservation
+    if due is None:
+        return None
+    left = difference(outage.possible, covered)
+    clock = _CLOCKS[readings["reservation-clock"]]
+    still = clock(left, as_of, (outage,), due.within, calendar) if left else NOTHING
+    return Coverage(
+        outage=outage.id,
+        service=outage.service,
+        notices=tuple(d.id for d in declarations if _documents(d, outage)),
+        reserved=intersection(outage.possible, covered),
+        waived=difference(left, still),
+        open=still,
+        safe=calendar.reservation_deadline(still[0].start, due.within) if still else None,
+        latest=outage.ends + due.within * HOUR if still and not outage.open else None,
+    )
+
+
+def documented(notice: Declaration) -> Spans:
+    """The downtime that a notice documents."""
+    return spans((*(notice.certain or ()), *(notice.possible or ())))
+
+
+def _documents(notice: Declaration, outage: Outage) -> bool:
+    if notice.kind != "notice" or notice.state not in LEFT or outage.service not in (notice.services or ()):
+        return False
+    return bool(intersection(documented(notice), outage.possible))

@@ -54,6 +54,15 @@ def _around(length: str, calendar: Calendar, instant: Instant) -> Span:
     return calendar.month_of(instant) if length == "P1M" else calendar.year_of(instant)
 
 
+def calendar_windows(length: str, calendar: Calendar, span: Span) -> Iterator[Window]:
+    """Every window of the calendar that touches `span`, in order of time."""
+    at = span.start
+    while at < span.end:
+        around = _around(length, calendar, at)
+        yield Window("calendar", around)
+        at = around.end
+
+
 # -------------------------------------------------------------------------------------- the sliding window
 
 

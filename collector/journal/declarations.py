@@ -18,7 +18,16 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "deployment": ("account", "zones", "from"),
     "notice": ("number", "services", "possible", "state"),
     "statement": ("document", "root", "size"),
-    "claim": ("number", "statement", "amount_cents", "state"),
+    "claim": (
+        "number",
+        "statement",
+        "amount_cents",
+        "state",
+        "account",
+        "commitment",
+        "services",
+        "certain",
+    ),
     "credit": ("account", "claim", "amount_cents", "month", "expires"),
     "note": ("text",),
 }
@@ -38,6 +47,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOTICE_STATES = ("intended", "sent", "refused", "unknown", "delivered", "answered")
+_CLAIM_STATES = ("intended", "sent", "delivered", "answered", "accepted", "refused", "withdrawn")
+_STATES = {"notice": _NOTICE_STATES, "claim": _CLAIM_STATES}
 _INSTANTS = (
     "sent", "received", "opened", "complete", "first_answer", "solved", "issued", "from", "to", "expires",
 )  # fmt: skip
@@ -90,8 +101,9 @@ def _values(given: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with values whose types are right."""
     for key, value in given.items():
         yield from _value(key, value)
-    if given["kind"] == "notice" and given["state"] not in _NOTICE_STATES:
-        yield f"state: expected one of {', '.join(_NOTICE_STATES)}, got {given['state']!r}"
+    states = _STATES.get(given["kind"])
+    if states is not None and given["state"] not in states:
+        yield f"state: expected one of {', '.join(states)}, got {given['state']!r}"
     if given.get("supersedes") == given["id"]:
         yield "supersedes: expected another declaration, got itself"
     for earlier, later in (("opened", "first_answer"), ("opened", "solved"), ("from", "to")):

@@ -10,9 +10,10 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from collector.core.account import draw
+from collector.core.account import draw, settle
 from collector.core.attainment import Attainment
 from collector.core.durability import DurabilityFigure
+from collector.core.effect import effects
 from collector.core.published import to_json
 from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
@@ -137,7 +138,10 @@ def account(
     moved = dict(_choice(text) for text in readings)
     drawn = draw(found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked)
     if as_json:
-        _print_json({**to_json(drawn), "damage": list(found.damage)})
+        moves = effects(
+            found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked
+        )
+        _print_json({**to_json(drawn, settle(drawn), moves), "damage": list(found.damage)})
     else:
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()

@@ -29,7 +29,7 @@ VALUES: dict[str, Any] = {
     "statement": "st", "claim": "c", "expires": NOON, "text": "t", "resources": [], "to": NOON + 1,
     "certain": [], "ongoing": False, "message_id": "m@x", "complete": NOON, "first_answer": NOON,
     "waiting": [SPAN], "solved": NOON + 1, "sent": NOON, "received": NOON, "why": "w",
-    "supersedes": "earlier",
+    "supersedes": "earlier", "commitment": "c",
 }  # fmt: skip
 """A right value for each key."""
 

@@ -1,0 +1,279 @@
+"""Missed windows → claims: which window, what it is worth, until when, and what is missing (rules C3 to C5).
+
+A claim is judged on downtime that is reserved, that a ticket told of where one is needed, and that no earlier
+claim has asked for: an instant pays once per commitment. Two plans are drawn up, one over the positions of
+the sliding window, one over the calendar; the reading `window` says which of them is the claim.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal, NamedTuple, TypeAlias
+
+from collector.core.attainment import Attainment, Stake
+from collector.core.breach import (
+    Breach,
+    Ground,
+    Kind,
+    Until,
+    eligible,
+    needs_ticket,
+    of_calendar,
+    sliding,
+    told_by,
+)
+from collector.core.contract import Choice
+from collector.core.credit import Ask, Base, Books, Cents, Month, books, by_month, capped
+from collector.core.reservation import LEFT, documented
+from collector.core.timeline import Instant, Span, Spans, intersection, within
+
+State: TypeAlias = Literal["due", "late", "blocked"]
+
+
+class Need(NamedTuple):
+    """Something without which a claim is incomplete, whether it is there, and the declarations it is in."""
+
+    what: str
+    met: bool
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A credit that may be asked for, and on what."""
+
+    id: str
+    account: str
+    commitment: str
+    attainment: Attainment
+    """Of the window claimed; its claimable figure is what this claim counts."""
+    kind: Kind
+    due: Until
+    state: State
+    share: Fraction
+    """Of the base, by the formula."""
+    base: Base
+    by_formula: Cents | None
+    """None until the base is invoiced; split by months of the incidents in `parts`."""
+    parts: Mapping[Month, Cents]
+    after_invoice_cap: Cents | None
+    credit: Cents | None
+    """What is left under both caps, shared with all claims of the account; None until invoiced."""
+    needs: tuple[Need, ...]
+
+    @property
+    def counted(self) -> Spans:
+        """The downtime that it asks a credit for."""
+        return self.attainment.claimable.down
+
+
+def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
+    """All claims that may still be drawn up at `as_of`, and those that nobody drew up in time."""
+    promised: dict[tuple[str, str], list[Stake]] = defaultdict(list)
+    for stake in stakes:
+        promise = ground.contract.promise(stake.commitment.id, ground.readings)[0]
+        promised[stake.rules.account, promise].append(stake)
+    found: list[Claim] = []
+    for account in sorted({account for account, _ in promised}):
+        known = books(account, ground.declarations, ground.calendar)
+        drawn = [
+            claim
+            for (of, promise), concerned in sorted(promised.items())
+            if of == account
+            for claim in _drawn(promise, _one_each(concerned), ground, known)
+        ]
+        found += _settled(drawn, ground, known)
+    return tuple(found)
+
+
+def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:
+    """One stake per service: a promise that it lists under several headings is one."""
+    return list({stake.rules.name: stake for stake in reversed(stakes)}.values())[::-1]
+
+
+def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) -> Iterable[Claim]:
+    counted = [eligible(stake, promise, ground) for stake in stakes]
+    plans = [
+        [breach for stake in counted for breach in of_kind(stake, ground)]
+        for of_kind in (sliding, of_calendar)
+    ]
+    unit = _UNITS[ground.readings["penalty-unit"]]
+    in_time = [unit([breach for breach in plan if not breach.late]) for plan in plans]
+    chosen = _WINDOWS[ground.readings["window"]](*in_time)
+    late = [breach for plan in plans for breach in plan if breach.late]
+    either = [breach for plan in in_time for breach in plan]
+    for breach in [*chosen, *late]:
+        yield _claim(promise, breach, either, ground, known)
+
+
+# ---------------------------------------------------------------------------------- what a claim looks like
+
+
+def _claim(promise: str, breach: Breach, others: Sequence[Breach], ground: Ground, known: Books) -> Claim:
+    penalty, found = ground.contract.penalty, breach.attainment
+    base = Base(None, {}, ()) if penalty is None else known.base(found.window.span, ground.calendar, penalty)
+    amount = None if base.amount is None else breach.share * base.amount
+    counted = found.claimable.down
+    return Claim(
+        id=f"{promise}/{breach.stake.rules.name}/{breach.kind}@{counted[0].start}",
+        account=breach.stake.rules.account,
+        commitment=promise,
+        attainment=found,
+        kind=breach.kind,
+        due=breach.until(others, ground),
+        state="late" if breach.late else "blocked" if _blocked(found) else "due",
+        share=breach.share,
+        base=base,
+        by_formula=amount,
+        parts={} if amount is None else by_month(amount, counted, ground.calendar),
+        after_invoice_cap=None,
+        credit=None,
+        needs=tuple(_needs(breach, ground)),
+    )
+
+
+BLOCKING = ("beta", "not-all-zones", "arrears", "contract-not-in-force")
+"""D4: flags of an attainment that stand against claiming it, whatever it says."""
+
+
+def _blocked(found: Attainment) -> bool:
+    return any(flag in BLOCKING for flag in found.flags)
+
+
+def _settled(drawn: Sequence[Claim], ground: Ground, known: Books) -> Iterable[Claim]:
+    """The claims with what the caps leave of those that are due: they share them in proportion."""
+    due = [claim for claim in drawn if claim.state == "due"]
+    asks = [
+        Ask(claim.parts, claim.base.amount, claim.attainment.window.span)
+        for claim in due
+        if claim.base.amount is not None
+    ]
+    penalty = ground.contract.penalty
+    caps = None
+    if penalty is not None and asks and len(asks) == len(due):
+        caps = capped(asks, known, penalty, ground.calendar, ground.readings)
+    for claim in drawn:
+        if caps is None or claim.state != "due":
+            yield claim
+        else:
+            k = due.index(claim)
+            yield replace(claim, after_invoice_cap=caps.of_invoice[k], credit=caps.of_base[k])
+
+
+def _needs(breach: Breach, ground: Ground) -> Iterable[Need]:
+    """C5: all that a claim needs, there or missing."""
+    stake, found = breach.stake, breach.attainment
+    counted, window = found.claimable.down, found.window.span
+    told = ground.declarations
+    yield Need("calculation", True)
+    notices = [
+        d.id
+        for d in told
+        if d.kind == "notice" and d.state in LEFT and stake.rules.name in (d.services or ())
+        if intersection(documented(d), counted)
+    ]
+    yield Need("reservations", bool(notices) or ground.contract.deadlines.reservation is None, tuple(notices))
+    tickets = [d.id for d in told if intersection(told_by(d, stake), counted)]
+    yield Need("ticket", bool(tickets) or not needs_ticket(ground), tuple(tickets))
+    if stake.commitment.all_zones:
+        proofs = [d.id for d in told if d.kind == "deployment" and d.account == stake.rules.account]
+        yield Need("all-zones", "not-all-zones" not in found.flags, tuple(proofs))
+    yield Need("no-arrears", "arrears" not in found.flags)
+    if stake.rules.via == "internet":
+        # Two witnesses for what is reached through the Internet: one of them may be what had failed.
+        yield Need("two-witnesses", len(_vantages(stake, window)) > 1)
+    statements = {d.statement for d in told if d.kind == "claim" and d.commitment == stake.commitment.id}
+    kept = [d.id for d in told if d.kind == "statement" and d.id in statements]
+    yield Need("evidence", bool(kept), tuple(kept))
+
+
+def _vantages(stake: Stake, window: Span) -> set[str]:
+    return {w.vantage for span, watch in stake.watched if within((span,), window) for w in watch.probes}
+
+
+# ------------------------------------------------------------------------------------ reading penalty-unit
+
+
+def _commitment(of: Sequence[Breach]) -> Sequence[Breach]:
+    # Safe: one penalty per commitment and window, for the resource with the smallest shortfall.
+    smallest: list[Breach] = []
+    for group in _overlapping(of):
+        resources = defaultdict(list)
+        for breach in group:
+            resources[breach.stake.rules.name].append(breach)
+        least = min((_disjoint(each) for each in resources.values()), key=_worth)
+        smallest += least
+    return smallest
+
+
+def _resource(of: Sequence[Breach]) -> Sequence[Breach]:
+    # Arguable: one penalty per resource.
+    resources: dict[str, list[Breach]] = defaultdict(list)
+    for breach in of:
+        resources[breach.stake.rules.name].append(breach)
+    return [breach for each in resources.values() for breach in _disjoint(each)]
+
+
+_UNITS: Mapping[Choice, Callable[[Sequence[Breach]], Sequence[Breach]]] = {
+    "commitment": _commitment,
+    "resource": _resource,
+}
+
+
+def _worth(of: Sequence[Breach]) -> Fraction:
+    return sum((breach.share for breach in of), Fraction(0))
+
+
+def _overlapping(of: Sequence[Breach]) -> Iterable[list[Breach]]:
+    """Groups of windows that hang together."""
+    group: list[Breach] = []
+    reach: Instant = 0
+    for breach in sorted(of, key=lambda m: m.attainment.window.span):
+        start, end = breach.attainment.window.span
+        if group and start >= reach:
+            yield group
+            group = []
+        reach = max(reach, end) if group else end
+        group.append(breach)
+    if group:
+        yield group
+
+
+def _disjoint(of: Sequence[Breach]) -> Sequence[Breach]:
+    """C3: of windows of one service, the disjoint ones that are worth most; of equals, the earlier."""
+    best: list[tuple[Instant, Sequence[Breach]]] = [(0, ())]
+    for breach in sorted(of, key=lambda m: m.attainment.window.span.end):
+        start, end = breach.attainment.window.span
+        before = max((chosen for until, chosen in best if until <= start), key=_worth)
+        with_it = [*before, breach]
+        if _worth(with_it) > _worth(best[-1][1]):
+            best.append((end, with_it))
+    return best[-1][1]
+
+
+# ------------------------------------------------------------------------------------------ reading window
+
+
+def _smaller_credit(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:
+    return min(sliding, of_calendar, key=_worth)
+
+
+def _larger_credit(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:
+    return max(sliding, of_calendar, key=_worth)
+
+
+def _only_sliding(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:  # noqa: ARG001
+    return sliding
+
+
+def _only_calendar(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:  # noqa: ARG001
+    return of_calendar
+
+
+_WINDOWS: Mapping[Choice, Callable[[Sequence[Breach], Sequence[Breach]], Sequence[Breach]]] = {
+    "smaller-credit": _smaller_credit,
+    "larger-credit": _larger_credit,
+    "sliding": _only_sliding,
+    "calendar": _only_calendar,
+}

@@ -1,0 +1,243 @@
+"""What a miss is worth: formula, base, the months it falls into, and the caps (rule C4, Annex B, clause 8).
+
+Amounts are exact fractions of a cent; only a document rounds, and down. Caps are shared in proportion by all
+that is claimed together, so the order in which claims are drawn up does not matter.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from collector.core.calendar import Calendar
+from collector.core.contract import Choice, Penalty, Readings
+from collector.core.record import Declaration
+from collector.core.timeline import Instant, Span, Spans, duration, within
+
+Cents: TypeAlias = Fraction
+"""Hundredths of the contract's currency, exactly."""
+
+Month: TypeAlias = str
+"""Like "2026-11"."""
+
+
+# ------------------------------------------------------------------------------------------------ the formula
+
+
+def _shortfall(target: Fraction, attained: Fraction, penalty: Penalty) -> Fraction:
+    # Annex B: (promised - attained) x factor, both as fractions: 99.99 % is 0.9999.
+    assert penalty.factor is not None
+    return max(target - attained, Fraction(0)) * penalty.factor
+
+
+def _tiers(target: Fraction, attained: Fraction, penalty: Penalty) -> Fraction:  # noqa: ARG001
+    reached = [tier.credit for tier in penalty.tiers if attained < tier.below]
+    return reached[-1] if reached else Fraction(0)
+
+
+_FORMULAS: Mapping[str, Callable[[Fraction, Fraction, Penalty], Fraction]] = {
+    "shortfall": _shortfall,
+    "tiers": _tiers,
+}
+
+
+def share_of_base(target: Fraction, attained: Fraction, penalty: Penalty) -> Fraction:
+    """What share of the base a window is worth, before any cap."""
+    return _FORMULAS[penalty.formula](target, attained, penalty)
+
+
+# ------------------------------------------------------------------------------------- what is on the books
+
+
+class Base(NamedTuple):
+    """What shares are of: an amount, from which invoices (declarations, by month), and what is not yet in."""
+
+    amount: Cents | None
+    """None until every month that it needs is invoiced."""
+    months: Mapping[Month, str]
+    missing: tuple[Month, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What one account was invoiced, has been credited and has claims for, as far as declarations tell."""
+
+    invoices: Mapping[Month, Declaration] = field(default_factory=dict)
+    credited: Mapping[Month, Cents] = field(default_factory=dict)
+    """Month of the incidents → what is settled for it, or asked for already."""
+
+    def invoiced(self, month: Month) -> Cents | None:
+        """The invoice of a month without VAT; None until it is in."""
+        found = self.invoices.get(month)
+        return None if found is None or found.amount_cents is None else Fraction(found.amount_cents)
+
+    def base(self, window: Span, calendar: Calendar, penalty: Penalty) -> Base:
+        """The mean of the last monthly invoices before the window's end (fewer if the account is younger).
+
+        Under `base_months` 0, the invoice of the month in which the window begins.
+        """
+        if penalty.base_months:
+            wanted = calendar.months_before(window.end, penalty.base_months)
+            first = min(self.invoices, default=wanted[-1])
+            months = tuple(m for m in wanted if m >= first) or wanted[-1:]
+        else:
+            months = (calendar.month_name(window.start),)
+        amounts = [self.invoiced(month) for month in months]
+        known = [amount for amount in amounts if amount is not None]
+        whole = len(known) == len(months)
+        return Base(
+            amount=sum(known, Fraction(0)) / len(months) if whole else None,
+            months={month: self.invoices[month].id for month in months if month in self.invoices},
+            missing=tuple(month for month in months if month not in self.invoices),
+        )
+
+    def credited_within(self, window_end: Instant, months: int, calendar: Calendar) -> Cents:
+        """What is settled or asked for already, for incidents of the rolling year that ends then."""
+        trailing = {*calendar.months_before(window_end, months), calendar.month_name(window_end - 1)}
+        return sum((amount for month, amount in self.credited.items() if month in trailing), Fraction(0))
+
+
+_LIVE: frozenset[str] = frozenset({"sent", "delivered", "answered", "accepted"})
+"""States of a claim that is with the provider, or settled."""
+
+
+def is_live(claim: Declaration, declarations: Iterable[Declaration]) -> bool:
+    """Whether a declared claim is with the provider and has no credit yet."""
+    return claim.state in _LIVE and not any(is_credit_for(claim, d) for d in declarations)
+
+
+def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
+    """Whether what was declared is the credit that a claim asked for; it names the claim's id or number."""
+    return declared.kind == "credit" and declared.claim in (claim.id, claim.number)
+
+
+def books(account: str, declarations: Iterable[Declaration], calendar: Calendar) -> Books:
+    """The books of an account. A claim that was credited counts as its credit, one that was refused not."""
+    known = list(declarations)
+    of = [d for d in known if d.account == account]
+    credits = [d for d in of if d.kind == "credit"]
+    settled = {d.claim for d in credits}
+    credited: dict[Month, Cents] = defaultdict(Fraction)
+    for credit in credits:
+        credited[credit.month or ""] += credit.amount_cents or 0
+    for claim in of:
+        if claim.kind == "claim" and claim.state in _LIVE and not settled & {claim.id, claim.number}:
+            for month, part in by_month(
+                Fraction(claim.amount_cents or 0), asked_for(claim), calendar
+            ).items():
+                credited[month] += part
+    return Books({d.month or "": d for d in of if d.kind == "invoice"}, dict(credited))
+
+
+def asked_for(claim: Declaration) -> Spans:
+    """The downtime that a declared claim asks a credit for."""
+    return tuple(Span(*span) for span in claim.certain or ())
+
+
+# ----------------------------------------------------------------------------------------- months and caps
+
+
+def by_month(amount: Cents, counted: Spans, calendar: Calendar) -> dict[Month, Cents]:
+    """`amount`, split over the contract's months by counted time."""
+    total = duration(counted)
+    parts: dict[Month, Cents] = {}
+    for month in _months(counted, calendar):
+        part = duration(within(counted, month))
+        if part:
+            parts[calendar.month_name(month.start)] = amount * Fraction(part, total)
+    return parts
+
+
+def _months(counted: Spans, calendar: Calendar) -> Iterable[Span]:
+    reached: Instant | None = None
+    for start, end in counted:
+        at = start if reached is None else max(start, reached)
+        while at < end:
+            month = calendar.month_of(at)
+            yield month
+            reached = at = month.end
+
+
+class Ask(NamedTuple):
+    """What one claim comes to by the formula: by month of its incidents, and of which base."""
+
+    parts: Mapping[Month, Cents]
+    base: Cents
+    window: Span
+
+    @property
+    def amount(self) -> Cents:
+        return sum(self.parts.values(), Fraction(0))
+
+
+class Caps(NamedTuple):
+    """What is left of each ask: after the cap of each month's invoice, and after that of the base."""
+
+    of_invoice: tuple[Cents, ...]
+    of_base: tuple[Cents, ...]
+
+
+def capped(
+    asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar, readings: Readings
+) -> Caps | None:
+    """What the caps leave of claims of one account; None while a month's invoice is not in (clause 8).
+
+    Clause 8: at most a share of the invoice of the month of the incidents, less what was credited for it.
+    Annex B: together at most the base, over what the reading `cap-period` says.
+    """
+    scales: dict[Month, Fraction] = {}
+    for month in {month for ask in asks for month in ask.parts}:
+        wanted = sum((ask.parts.get(month, Fraction(0)) for ask in asks), Fraction(0))
+        room = wanted
+        if penalty.cap_of_invoice is not None:
+            invoice = books.invoiced(month)
+            if invoice is None:
+                return None
+            room = invoice * penalty.cap_of_invoice - books.credited.get(month, Fraction(0))
+        scales[month] = _scale(wanted, room)
+    of_invoice = tuple(
+        sum((part * scales[month] for month, part in ask.parts.items()), Fraction(0)) for ask in asks
+    )
+    return Caps(of_invoice, _PERIODS[readings["cap-period"]](of_invoice, asks, books, penalty, calendar))
+
+
+def _scale(wanted: Cents, room: Cents) -> Fraction:
+    return Fraction(1) if wanted <= room else max(room, Fraction(0)) / wanted
+
+
+# -------------------------------------------------------------------------------------- reading cap-period
+
+
+def _rolling_year(
+    amounts: Sequence[Cents], asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar
+) -> tuple[Cents, ...]:
+    # Safe: all credits of a rolling year together stay under the base, the smallest where they differ.
+    room = min(
+        ask.base * penalty.cap_of_base
+        - books.credited_within(ask.window.end, penalty.base_months or 1, calendar)
+        for ask in asks
+    )
+    scale = _scale(sum(amounts, Fraction(0)), room)
+    return tuple(amount * scale for amount in amounts)
+
+
+def _claim(
+    amounts: Sequence[Cents],
+    asks: Sequence[Ask],
+    books: Books,  # noqa: ARG001
+    penalty: Penalty,
+    calendar: Calendar,  # noqa: ARG001
+) -> tuple[Cents, ...]:
+    # Arguable: each claim stays under it by itself.
+    return tuple(
+        min(amount, ask.base * penalty.cap_of_base) for amount, ask in zip(amounts, asks, strict=True)
+    )
+
+
+_PERIODS: Mapping[
+    Choice, Callable[[Sequence[Cents], Sequence[Ask], Books, Penalty, Calendar], tuple[Cents, ...]]
+] = {
+    "rolling-year": _rolling_year,
+    "claim": _claim,
+}
