@@ -17,21 +17,12 @@ from collector.core.effect import effects
 from collector.core.published import to_json
 from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
-from collector.core.window import Asked
-from collector.errors import UsageError
 from collector.host.clock import wall_us
 from exporters import query
-from exporters.commands import options, tables
-from exporters.commands.world import World, by_contract, configured, named_in
+from exporters.commands import journals, options, tables
+from exporters.commands.world import configured
 from exporters.documents import show
-from exporters.query import Found, Observed
-
-_WINDOWS: dict[str, Sequence[Asked]] = {
-    "trailing": ("trailing",),
-    "calendar": ("calendar",),
-    "worst": ("worst",),
-    "all": ("trailing", "calendar", "worst"),
-}
+from exporters.query import Observed
 
 FINDING = 1
 """Exit status when a commitment is missed or evidence damaged."""
@@ -81,45 +72,15 @@ def _watched(drawn: Callable[[], RenderableType]) -> None:
             return
 
 
-def _journals(command: Callable[..., int]) -> Callable[..., int]:
-    """The options of a command that computes from journals alone, or from what the settings name."""
-    for option in (
-        click.option("--contract", type=click.Path(path_type=Path), help="The contract file to account by."),
-        click.option(
-            "--at", "as_of", type=options.INSTANT, help="Account for what was known then; now, if not given."
-        ),
-        click.option(
-            "--journal",
-            "journals",
-            type=click.Path(path_type=Path),
-            multiple=True,
-            help="A state directory, a journal, or one origin's lines; without it, what the settings name.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @click.command()
 @options.config
-@_journals
-@click.option("--from", "start", type=options.INSTANT, help="Of a window of one's own, with --to.")
-@click.option("--to", "end", type=options.INSTANT, help="Its end, not counted in.")
-@click.option(
-    "--window",
-    type=click.Choice(list(_WINDOWS)),
-    default="trailing",
-    show_default=True,
-    help="Which window of each commitment's length.",
-)
-@click.option(
-    "--reading", "readings", multiple=True, metavar="NAME=CHOICE", help="Read a clause another way."
-)
+@journals.options
+@journals.drawing
 @options.as_json
 @options.utc
 def account(
     config: Path,
-    journals: tuple[Path, ...],
+    sources: tuple[Path, ...],
     contract: Path | None,
     as_of: Instant | None,
     start: Instant | None,
@@ -132,10 +93,10 @@ def account(
     """Every promise over a window: what comes off under which clause, what is left, the finding.
 
     With --journal or --at, computed anew from the journals' lines and the contract alone."""
-    asked = _asked(start, end, window)
-    world, found = _read(config, journals, contract, as_of)
-    as_of = _instant(as_of)
-    moved = dict(_choice(text) for text in readings)
+    asked = journals.asked(start, end, window)
+    world, found = journals.read(config, sources, contract, as_of)
+    as_of = journals.instant(as_of)
+    moved = journals.choices(readings)
     drawn = draw(found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked)
     if as_json:
         moves = effects(
@@ -162,20 +123,20 @@ def account(
 
 @click.command()
 @options.config
-@_journals
+@journals.options
 @options.as_json
 @options.utc
 def outages(
     config: Path,
-    journals: tuple[Path, ...],
+    sources: tuple[Path, ...],
     contract: Path | None,
     as_of: Instant | None,
     as_json: bool,
     utc: bool,
 ) -> int:
     """All outages since the first line, each with its certain and its possible bounds."""
-    world, found = _read(config, journals, contract, as_of)
-    as_of = _instant(as_of)
+    world, found = journals.read(config, sources, contract, as_of)
+    as_of = journals.instant(as_of)
     began = min((one.testimony.began for one in found.told), default=as_of)
     drawn = draw(
         found.evidence(),
@@ -204,41 +165,6 @@ def outages(
 
 
 # ------------------------------------------------------------------------------------------- what they share
-
-
-def _asked(start: Instant | None, end: Instant | None, window: str) -> Sequence[Asked]:
-    if start is not None or end is not None:
-        if start is None or end is None or end <= start:
-            raise UsageError("--from and --to: expected both, the second later; one alone is no window")
-        return (Span(start, end),)
-    return _WINDOWS[window]
-
-
-def _choice(text: str) -> tuple[str, str]:
-    name, equals, choice = text.partition("=")
-    if not equals:
-        raise UsageError(f'--reading: expected "name=choice", got "{text}"')
-    return name, choice
-
-
-def _read(
-    config: Path, journals: Sequence[Path], contract: Path | None, as_of: Instant | None
-) -> tuple[World, Found]:
-    """What to account for, and by which contract: the settings', or the one that the journals' plans name."""
-    anew = bool(journals) or as_of is not None
-    if journals:
-        world = by_contract(contract) if contract else named_in(query.contracts_named(journals))
-    else:
-        journals = [configured(config).state]
-        world = by_contract(contract) if contract else configured(config)
-    with tables.lines_read(journals) as progress:
-        if anew:
-            return world, query.replayed(journals, world.contract, _instant(as_of), progress)
-        return world, query.latest(journals[0], world.contract, progress)
-
-
-def _instant(as_of: Instant | None) -> Instant:
-    return wall_us() if as_of is None else as_of
 
 
 def _print_json(value: object) -> None:
