@@ -88,6 +88,8 @@ class Attainment:
     excluded: tuple[Line, ...]
     """Time that has left the period, by kind (`leaves-period` only)."""
     ledger: tuple[Line, ...]
+    graces: tuple[Line, ...]
+    """The ledger's line of grace, incident by incident."""
     observed: Figure
     net: Figure
     claimable: Figure
@@ -213,6 +215,7 @@ def attained(
         unknown=unknown,
         excluded=excluded,
         ledger=tuple(line for line in ledger if line.spans),
+        graces=tuple(Line("grace", taken, (id,)) for id, taken in net_grace.each if taken),
         observed=figure(down, edge),
         net=net_figure,
         claimable=claim_figure,

@@ -225,7 +225,12 @@ class Graced(NamedTuple):
 
     down: Spans
     edge: Spans
-    because: tuple[str, ...]
+    each: tuple[tuple[str, Spans], ...]
+    """Incident → the downtime that its grace takes."""
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        return tuple(incident for incident, _ in self.each)
 
 
 def graced(
@@ -237,7 +242,7 @@ def graced(
     have ended, so the rest need not be looked at again.
     """
     taken: list[tuple[Spans, Spans]] = []
-    because: list[str] = []
+    each: list[tuple[str, Spans]] = []
     here: tuple[Spans, Spans] = NOTHING, NOTHING
     reach: Instant | None = None
     for one in given:
@@ -252,7 +257,7 @@ def graced(
         )
         more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
         if more[0] or more[1]:
-            because.append(one.incident.id)
+            each.append((one.incident.id, more[0]))
             taken.append(more)
             here = union(here[0], more[0]), union(here[1], more[1])
-    return Graced(union(*(down for down, _ in taken)), union(*(edge for _, edge in taken)), tuple(because))
+    return Graced(union(*(down for down, _ in taken)), union(*(edge for _, edge in taken)), tuple(each))

@@ -75,6 +75,7 @@ def _attainment(a: Attainment) -> dict[str, Any]:
         "excluded": {line.kind: line.amount for line in a.excluded},
         "deducted": {line.kind: line.amount for line in a.ledger},
         "ledger": [_line(line) for line in a.ledger],
+        "graces": [_line(line) for line in a.graces],
         "net": a.net.amount,
         "claimable": a.claimable.amount,
         "best": _ratio(a.net.best),

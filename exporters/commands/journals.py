@@ -1,4 +1,4 @@
-"""What commands that compute from journals share: their options, and the evidence and account they ask for."""
+"""What commands that compute from journals share: their options, and the account that these ask for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def read(
     world, directories = world_of(config, sources, contract)
     with tables.lines_read(directories) as progress:
         if as_of is None and not sources:
-            return world, query.latest(*directories, world.contract, progress)
+            return world, query.latest(directories[0], world.contract, progress)
         return world, query.replayed(directories, world.contract, instant(as_of), progress)
 
 

@@ -18,6 +18,14 @@ from exporters.index.tally import Health, Tally
 ENDLESS: Instant = 1 << 62
 
 
+class Heard(NamedTuple):
+    """How much of an origin was taken in: its first `size` lines."""
+
+    before: Position | None
+    """A place at or before the end of them, from where their tree can be finished; None: the beginning."""
+    size: int
+
+
 class Told(NamedTuple):
     """All that one origin has to say."""
 
@@ -26,6 +34,8 @@ class Told(NamedTuple):
     objects: Sequence[Canary]
     tally: Tally
     damage: Sequence[str]
+    heard: Heard
+    """Lines after it were made later than what was asked for."""
 
 
 class Follower:
@@ -41,6 +51,7 @@ class Follower:
         self.objects = Objects()
         self.tally = Tally()
         self.damage: list[Damage] = []
+        self.heard = Heard(None, 0)
         self.taken = False
         """Whether anything was taken in that is not kept yet."""
 
@@ -77,6 +88,8 @@ class Follower:
                 for take in takers:
                     for line in known:
                         take(line)
+                if self.track.seq >= self.heard.size:
+                    self.heard = Heard(self.position, self.track.seq + 1)
             else:
                 self.damage.append(part)
             self.position = part.position
@@ -117,6 +130,7 @@ class Follower:
             joined(objects, self.objects.take()),
             self.tally,
             [*damage, *map(str, self.damage)],
+            self.heard,
         )
 
 

@@ -52,6 +52,7 @@ def test_the_published_form_says_everything_in_integers_and_fractions() -> None:
         "agreed": 40_010_000,
         "states": {"up": 0, "down": 19_990_000, "edge": 20_020_000, "unknown": 0},
         "excluded": {},
+        "graces": [],
         "deducted": {"force-majeure": 3 * S, "unreserved": 16_990_000},
         "net": 16_990_000,
         "claimable": 0,

@@ -210,5 +210,16 @@ def test_incidents_that_share_an_outage_never_take_the_same_downtime() -> None:
     assert seconds(taken_.down) == [(0, 240), (2000, 2100)]
 
 
+def test_the_line_of_grace_is_told_incident_by_incident() -> None:
+    """Two outages of 200 s: each incident's two minutes are their own, and add up to the ledger's line."""
+    journal = watched("o" + "x" * 20 + "oooo" + "x" * 20 + "o", "internet.access", burst=10)
+
+    found = attainment(journal, until=500)
+
+    assert [line.amount for line in found.graces] == [120 * SECOND, 120 * SECOND]
+    assert len({line.because for line in found.graces}) == 2
+    assert sum(line.amount for line in found.graces) == _grace(found)
+
+
 def _grace(one: Attainment) -> int:
     return sum(line.amount for line in one.ledger if line.kind == "grace")

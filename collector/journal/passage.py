@@ -1,0 +1,95 @@
+"""Parts of a journal as they lie there: lines around some instants, with their places; roots of its tree."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from collector.core import record
+from collector.core.record import Line
+from collector.core.timeline import HOUR, MINUTE, Duration, Span, Spans
+from collector.journal import checkpoint, layout
+from collector.journal.layout import OriginDir
+from collector.journal.merkle import Frontier, leaf_hashes
+from collector.journal.reader import Position
+from collector.journal.tape import Place, Tape
+
+LATE: Duration = 10 * MINUTE
+"""How much earlier or later than its `at` a line may have been appended: queue, disk, a clock that is set."""
+
+
+class Cited(NamedTuple):
+    """A line, and where an outsider finds it: in a file of the origin's directory, its number from 1."""
+
+    line: Line
+    file: str
+    number: int
+
+
+def passage(origin: OriginDir, around: Spans) -> Iterator[Cited]:
+    """The lines of all files that may tell of an instant of `around`; what does not decode is left out.
+
+    Reads those files alone: hours, not the journal. It does not hold them against the tree, which reading
+    the journal from its beginning does.
+    """
+    for name in origin.names():
+        hour = layout.hour_start(name)
+        if hour is None or _touches(around, Span(hour - LATE, hour + HOUR + LATE)):
+            yield from _lines(origin, name)
+
+
+def _touches(around: Spans, hour: Span) -> bool:
+    return any(start < hour.end and hour.start < end for start, end in around)
+
+
+def _lines(origin: OriginDir, name: str) -> Iterator[Cited]:
+    tape = Tape(origin, [name], Place(name, 0, 1), lambda _: None)
+    while tape.more():
+        first = tape.next_place().line
+        lines = tape.look(tape.buffered)
+        tape.drop(len(lines))
+        for number, data in enumerate(lines, first):
+            try:
+                line = record.decode(data)
+            except ValueError:  # damage, which whoever read it all was told of
+                continue
+            yield Cited(line, name + layout.LINES, number)
+
+
+def root(origin: OriginDir, before: Position | None, size: int) -> bytes | None:
+    """Root of the tree over the first `size` lines, from a position at or before them; None if not known.
+
+    It is not known where lines are missing before, or there are fewer.
+    """
+    tree, names = Frontier(), origin.names()
+    start = Place(names[0] if names else "", 0, 1)
+    if before is not None:
+        tree, start = Frontier(before.size, before.peaks), Place(before.file, before.offset, before.line)
+    tape = Tape(origin, names, start, lambda _: None)
+    while tape.buffered < size - tree.size and tape.more():
+        pass
+    tree.extend(leaf_hashes(tape.look(size - tree.size)))
+    return tree.root() if tree.size == size else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A checkpoint: the file, and how many of the origin's first lines its root is over."""
+
+    file: str
+    size: int
+    root: bytes
+
+
+def checkpoints(origin: OriginDir) -> Sequence[Sealed]:
+    """All readable checkpoints of an origin, the smallest first."""
+    directory = origin.checkpoints
+    found = []
+    for number in layout.checkpoint_numbers(directory) if directory is not None else ():
+        assert directory is not None
+        path = layout.checkpoint_path(directory, number)
+        try:
+            made = checkpoint.parse(path.read_bytes())
+        except ValueError:  # damage: told by whoever reads the journal
+            continue
+        found.append(Sealed(file=path.name, size=made.size, root=made.root))
+    return sorted(found, key=lambda one: one.size)
