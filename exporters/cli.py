@@ -15,6 +15,7 @@ MODULE_OF: Final = {
     "status": "figures",
     "account": "figures",
     "outages": "figures",
+    "explain": "explain",
     "declare": "declare",
     "simulate": "simulate",
     "rebuild": "upkeep",

@@ -10,6 +10,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS = 5
 """Digits after the decimal point of a percentage; what lies beyond is cut, never rounded (clause 24)."""
 
+SPACE = "\N{NO-BREAK SPACE}"
+"""Between groups of digits, and before a unit: where no line may be broken."""
+
 
 def zone(name: str, *, utc: bool) -> tzinfo:
     """Where people's times are told: the contract's zone, or UTC on request."""
@@ -40,6 +43,20 @@ def _seconds(length: Duration) -> str:
     return f"{whole}{'.' if fraction else ''}{fraction} s"
 
 
+def clocked(length: Duration) -> str:
+    """`length` in days of 24 hours and as a clock, so that it can be added up: "1 d 02:03:04.005000"."""
+    days, rest = divmod(length, DAY)
+    hours, rest = divmod(rest, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    seconds, rest = divmod(rest, SECOND)
+    return f"{f'{days}{SPACE}d{SPACE}' if days else ''}{hours:02}:{minutes:02}:{seconds:02}.{rest:06}"
+
+
+def grouped(number: int) -> str:
+    """A whole number in groups of three digits: "2 678 400 000 000"."""
+    return f"{number:,}".replace(",", SPACE)
+
+
 def size(count: int) -> str:
     """A number of bytes, about: "3.7 MB"."""
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
@@ -55,6 +72,12 @@ def percent(ratio: Fraction, digits: int = DIGITS) -> str:
     whole, rest = divmod(abs(cut), 10**digits)
     text = f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".")
     return f"{'' if cut == scaled else '≥'}{'-' if cut < 0 else ''}{text} %"
+
+
+def digits(ratio: Fraction, count: int = DIGITS) -> str:
+    """`ratio` as a percentage cut after so many digits; "…" says that more follow: "99.96999… %"."""
+    text = percent(ratio, count)
+    return (text.removeprefix("≥").replace(" ", "… ") if text.startswith("≥") else text).replace(" ", SPACE)
 
 
 def exactly(ratio: Fraction | None) -> str | None:

@@ -54,6 +54,14 @@ def test_percentages_are_cut_and_say_so(ratio: Fraction, text: str) -> None:
     assert show.percent(ratio) == text
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(Fraction(999, 1000), "99.9 %"), (Fraction(2, 3), "66.66666… %"), (Fraction(1), "100 %")],
+)
+def test_digits_that_go_on_are_marked_so(ratio: Fraction, text: str) -> None:
+    assert show.digits(ratio).replace(show.SPACE, " ") == text
+
+
 @given(st.fractions(0, 1))
 def test_no_percentage_says_more_than_the_ratio_it_stands_for(ratio: Fraction) -> None:
     told = Fraction(show.percent(ratio).lstrip("≥").removesuffix(" %")) / 100

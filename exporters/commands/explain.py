@@ -1,0 +1,336 @@
+"""`constat explain`: any figure down to the lines of the journal that it rests on."""
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+import click
+import msgspec
+
+from collector.core.account import Account
+from collector.core.attainment import Attainment
+from collector.core.deduction import Deduction
+from collector.core.outage import Outage
+from collector.core.published import to_json
+from collector.core.record import Declaration
+from collector.core.timeline import intersection, spans, within
+from collector.errors import UsageError
+from collector.journal import passage
+from collector.journal.reader import OriginDir
+from exporters.commands import journals, options, tables
+from exporters.commands.journals import Drawn, Request
+from exporters.documents import ledger, proof, show, witness, words
+from exporters.documents.page import Page, Style
+from exporters.documents.proof import Head
+from exporters.documents.witness import Witness
+from exporters.documents.words import Context
+
+FINDING = 1
+"""Exit status when what is explained is a missed commitment, or evidence is damaged."""
+
+WIDTH = 100
+"""Columns where no terminal says how many there are."""
+
+STYLES: dict[Style, dict[str, Any]] = {
+    "": {},
+    "title": {"bold": True},
+    "heading": {"bold": True},
+    "good": {"fg": "green", "bold": True},
+    "bad": {"fg": "red", "bold": True},
+    "unsure": {"fg": "yellow", "bold": True},
+    "quiet": {"dim": True},
+}
+
+VERSION = 1
+"""Of the form that `--json` prints."""
+
+
+@click.command()
+@click.argument("what", required=False)
+@options.config
+@journals.options
+@journals.drawing
+@click.option(
+    "--samples", is_flag=True, help="Print every sample of an outage, not only those that bound it."
+)
+@options.as_json
+@options.utc
+def explain(what: str | None, samples: bool, as_json: bool, utc: bool, **asked: Any) -> int:
+    """Print the ledger of a figure as one would check it by hand, down to samples and journal lines.
+
+    WHAT is COMMITMENT, SERVICE, COMMITMENT/SERVICE, or the id of an outage or a deduction. Without it, every
+    promise that was not met, the worst first, and a line for each that was."""
+    drawn = Request(**asked).drawn()
+    subject = _subject(drawn.account, what)
+    told = _Explanation(drawn, subject, samples=samples, utc=utc)
+    if as_json:
+        click.echo(msgspec.json.encode(told.to_json()))
+    else:
+        _print(told.page(_width()))
+    for damage in drawn.found.damage:
+        click.echo(f"damaged: {damage}", err=True)
+    missed = any(one.finding == "MISSED" for one in subject.attainments)
+    return FINDING if missed or drawn.found.damage else 0
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((WIDTH, 0)).columns if tables.console().is_terminal else WIDTH
+
+
+def _print(page: Page) -> None:
+    click.echo("\n".join(click.style(line.text, **STYLES[line.style]) for line in page.lines))
+
+
+# ---------------------------------------------------------------------------------------- what is asked about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What of an account is to be explained."""
+
+    attainments: Sequence[Attainment] = ()
+    outages: Sequence[Outage] = ()
+    """By themselves; those of the attainments come with them."""
+    deductions: Sequence[Deduction] = ()
+    whole: bool = False
+    """Nothing was named: those that are met need no more than a line."""
+
+
+def _subject(account: Account, what: str | None) -> Subject:
+    """What `what` names; UsageError with what there is if it names nothing."""
+    if what is None:
+        return Subject(attainments=sorted(account.attainments, key=_worst_first), whole=True)
+    named = [
+        a for a in account.attainments if what in (a.commitment, a.service, f"{a.commitment}/{a.service}")
+    ]
+    if named:
+        return Subject(attainments=sorted(named, key=_worst_first))
+    outages = [o for r in account.runs.values() for o in (*r.outages, *r.blips) if o.id == what]
+    if outages:
+        return Subject(outages=outages)
+    deductions = [d for d in account.deductions if d.id == what]
+    if deductions:
+        return Subject(deductions=deductions)
+    raise UsageError(_unknown(account, what))
+
+
+def _worst_first(one: Attainment) -> tuple[object, ...]:
+    """MISSED before OPEN before MET; by how far the best lies below the target."""
+    short = 0 if one.net.best is None else one.net.best - one.target
+    return ("MISSED", "OPEN", "MET").index(one.finding), short, one.service, one.commitment, one.window
+
+
+def _unknown(account: Account, what: str) -> str:
+    names = {name for a in account.attainments for name in (a.commitment, a.service)}
+    ids = [o.id for r in account.runs.values() for o in r.outages] + [d.id for d in account.deductions]
+    close = get_close_matches(what, [*sorted(names), *ids], 3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(names))}"
+    return (
+        "WHAT: expected a commitment, a service, COMMITMENT/SERVICE, or the id of an outage or a deduction "
+        f'of this account, got "{what}"; {hint}'
+    )
+
+
+# -------------------------------------------------------------------------------------------- the explanation
+
+
+class _Explanation:
+    """What there is to say about a subject, each part found once."""
+
+    def __init__(self, drawn: Drawn, subject: Subject, *, samples: bool, utc: bool) -> None:
+        self._drawn, self._subject, self._samples = drawn, subject, samples
+        self._account = drawn.account
+        self._where = show.zone(drawn.world.contract.zone, utc=utc)
+        self._testimonies = [told.testimony for told in drawn.found.told]
+
+    def page(self, width: int) -> Page:
+        """All of it, in words."""
+        page, context = Page(width), self._context
+        page.say(
+            f"Account as of {context.at(self._account.as_of)} by {self._account.contract}. Times are those "
+            f"of {self._where}; days in sums have 24 hours.",
+            0,
+        )
+        shown: set[str] = set()
+        for one in self._subject.attainments:
+            if self._subject.whole and one.finding == "MET":
+                continue
+            ledger.explain(page, one, context)
+            self._outages_of(page, one, shown)
+        self._met(page)
+        for deduction in self._subject.deductions:
+            self._deduction(page, deduction)
+        for outage in self._subject.outages:
+            page.title(f"An outage of {outage.service}", "" if outage.certain else "blip")
+            self._outage(page, outage, [a for a in self._account.attainments if _concerns(a, outage)])
+        proof.trees(page, self.heads, context)
+        return page
+
+    def _met(self, page: Page) -> None:
+        met = (
+            [one for one in self._subject.attainments if one.finding == "MET"] if self._subject.whole else []
+        )
+        if met:
+            page.title("Met")
+            for one in met:
+                page.say(ledger.brief(one, self._context), 0, hang=5)
+
+    def _outages_of(self, page: Page, one: Attainment, shown: set[str]) -> None:
+        outages = ledger.outages_in(one, self._account)
+        page.heading("6  The outages")
+        if not outages:
+            page.say("None lies in the window.")
+        for outage in outages:
+            if outage.id in shown:
+                page.gap()
+                page.say(f"Outage {outage.id}, told above", style="heading")
+                proof.cost(page, outage, one)
+            else:
+                self._outage(page, outage, [one])
+            shown.add(outage.id)
+        self._blips(page, one)
+
+    def _blips(self, page: Page, one: Attainment) -> None:
+        blips = [
+            b for b in self._account.runs[one.service].blips if intersection(b.possible, (one.window.span,))
+        ]
+        if blips:
+            page.gap()
+            number = words.count(len(blips), "blip", "blips")
+            page.say(f"Besides, {number}: failures that prove no downtime. They are EDGE above, not DOWN.")
+
+    def _outage(self, page: Page, outage: Outage, counted: Sequence[Attainment]) -> None:
+        heard = [one for one in self.witnesses if one.outage == outage.id]
+        proof.explain(page, outage, self._context, heard, counted)
+
+    def _deduction(self, page: Page, deduction: Deduction) -> None:
+        page.title(f"{deduction.kind} {deduction.id}", deduction.standing)
+        page.gap()
+        if deduction.clause:
+            page.say(f"{words.clause(deduction.clause)}; about {', '.join(deduction.scope)}")
+        for note in ledger.declared(deduction, self._context):
+            page.say(note, hang=2)
+        for one in self._account.attainments:
+            for line in (*one.ledger, *one.excluded):
+                if deduction.id in line.because and deduction.takes:
+                    part = intersection(line.spans, deduction.spans)
+                    told = show.duration(sum(span.length for span in part))
+                    page.say(
+                        f"takes {told} off {one.commitment} of {one.service}, {one.window.kind} window",
+                        hang=2,
+                    )
+
+    # --------------------------------------------------------------------------------- down to the journal
+
+    @cached_property
+    def witnesses(self) -> list[Witness]:
+        """Who saw the outages that are told in full."""
+        told = [
+            outage
+            for one in self._subject.attainments
+            if not (self._subject.whole and one.finding == "MET")
+            for outage in ledger.outages_in(one, self._account)
+        ]
+        once = {outage.id: outage for outage in (*told, *self._subject.outages)}
+        found = witness.witnesses(self._account, once.values(), self._testimonies, keep=self._samples)
+        of = witness.wanted(found)
+        with tables.lines_read() as progress:
+            for place in self._drawn.places:
+                witness.hear(
+                    found, place.name, _counted(passage.passage(place, of.get(place.name, ())), progress)
+                )
+        return found
+
+    @cached_property
+    def _context(self) -> Context:
+        declarations = [(t.origin, d) for t in self._testimonies for d in t.harvest.declarations]
+        return Context(
+            account=self._account,
+            contract=self._drawn.world.contract,
+            calendar=self._drawn.world.calendar,
+            where=self._where,
+            asked=witness.questions(self._testimonies),
+            declarations={declared.id: declared for _, declared in declarations},
+            cited=self._cited([(o, d) for o, d in declarations if d.id in self._deductions]),
+        )
+
+    @cached_property
+    def _deductions(self) -> set[str]:
+        return {d.id for d in self._account.deductions}
+
+    def _cited(self, declarations: Sequence[tuple[str, Declaration]]) -> dict[str, str]:
+        """Where the line of each declaration is."""
+        found = {}
+        for place in self._drawn.places:
+            lines = {d.seq: d for origin, d in declarations if origin == place.name}
+            for cited in passage.passage(place, spans((d.at, d.at + 1) for d in lines.values())):
+                if isinstance(cited.line, Declaration) and cited.line.seq in lines:
+                    found[cited.line.id] = proof.line_of(cited, place.name)
+        return found
+
+    @cached_property
+    def heads(self) -> list[Head]:
+        """The tree of each origin, as far as the account rests on it."""
+        return heads(self._drawn)
+
+    # -------------------------------------------------------------------------------------- for programs
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints, version 1: parts of the account's published form, and what they rest on.
+
+        `attainments`, `outages` and `deductions` are as in the account, those that are explained. Each of
+        `witnesses` is a probe or control in one outage: `outage`, `origin`, `vantage`, `probe`, `control`,
+        `counts` [[outcome, reason, samples]…], and the samples that bound it, `last_ok`, `first_failed`,
+        `last_failed`, `first_ok`, each null or {`seq`, `file`, `line`, `sent`, `done`, `outcome`, `reason`,
+        `facts`}; with --samples, all its `samples`. Each of `heads` is an origin: `origin`, `vantage`,
+        `size`, `root`, `checkpoint` (null or `file`, `size`, `root`), `stamp` (null)."""
+        whole = to_json(self._account)
+        about = {(a.commitment, a.service) for a in self._subject.attainments}
+        outages = {one.outage for one in self.witnesses}
+        takers = {d.id for d in self._subject.deductions}
+        takers |= {
+            id for a in self._subject.attainments for line in (*a.ledger, *a.excluded) for id in line.because
+        }
+        return {
+            "version": VERSION,
+            **{key: whole[key] for key in ("as_of", "contract", "readings", "flags")},
+            "attainments": [a for a in whole["attainments"] if (a["commitment"], a["service"]) in about],
+            "outages": [o for o in (*whole["outages"], *whole["blips"]) if o["id"] in outages],
+            "deductions": [d for d in whole["deductions"] if d["id"] in takers],
+            "witnesses": [proof.witness_json(one) for one in self.witnesses],
+            "heads": [proof.head_json(head) for head in self.heads],
+            "damage": list(self._drawn.found.damage),
+        }
+
+
+def _concerns(one: Attainment, outage: Outage) -> bool:
+    return one.service == outage.service and bool(within(outage.possible, one.window.span))
+
+
+def _counted(lines: Iterable[passage.Cited], progress: Callable[[int], None]) -> Iterable[passage.Cited]:
+    for line in lines:
+        progress(1)
+        yield line
+
+
+def heads(drawn: Drawn) -> list[Head]:
+    """The tree of each origin, as far as an account rests on it."""
+    by_name: dict[str, OriginDir] = {place.name: place for place in drawn.places}
+    found = []
+    for told in drawn.found.told:
+        place = by_name[told.testimony.origin]
+        root = passage.root(place, told.heard.before, told.heard.size)
+        found.append(
+            Head(
+                origin=place.name,
+                vantage=told.testimony.vantage,
+                directory=str(place.directory),
+                size=told.heard.size,
+                root=None if root is None else root.hex(),
+                sealed=passage.checkpoints(place),
+            )
+        )
+    return found

@@ -1,0 +1,81 @@
+"""How an account is put into words: instants, spans, durations and clauses, all in one way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from fractions import Fraction
+
+from collector.core.account import Account
+from collector.core.calendar import Calendar
+from collector.core.contract import Contract
+from collector.core.record import Declaration, Probe, Service
+from collector.core.timeline import Duration, Instant, Span, Spans, duration
+from exporters.documents import show
+
+SHOWN = 5
+"""So many stretches of a kind are listed; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What figures are told with."""
+
+    account: Account
+    contract: Contract
+    calendar: Calendar
+    where: tzinfo
+    """Where people's times are told."""
+    declarations: Mapping[str, Declaration]
+    cited: Mapping[str, str]
+    """Declaration → where its line stands in the journal."""
+
+    asked: Mapping[tuple[str, str], Probe]
+    """(origin, probe) → what it asks."""
+
+    def at(self, instant: Instant) -> str:
+        return show.instant(instant, self.where)
+
+    def span(self, span: Span) -> str:
+        """From when to when, and how long; the day and the offset are told twice only where they differ."""
+        (day, start), (same, end) = (self.at(edge).split(" ") for edge in span)
+        clock, offset = end[: -len(_OFFSET)], end[-len(_OFFSET) :]
+        later = clock if day == same and start.endswith(offset) else f"{same} {end}"
+        return f"{day} {start} to {later}, {long(span.length)}"
+
+    def between(self, spans: Spans) -> Iterator[str]:
+        """Spans in words, the first ones, and how many more there are."""
+        yield from map(self.span, spans[:SHOWN])
+        if len(spans) > SHOWN:
+            more = spans[SHOWN:]
+            yield f"and {len(more)} more, {long(duration(more))} together"
+
+    def rules(self, service: str) -> Service:
+        return self.account.watched[service][-1][1].rules
+
+
+_OFFSET = "+00:00"
+
+
+def unbroken(text: str) -> str:
+    """A text that no line ends in."""
+    return text.replace(" ", show.SPACE)
+
+
+def long(length: Duration) -> str:
+    """A duration in a sentence."""
+    return unbroken(show.duration(length))
+
+
+def clause(text: str) -> str:
+    """A reference to the contract: "clause 11", but "SLA4" as it stands."""
+    return f"clause {text}" if text[:1].isdigit() else text
+
+
+def count(number: int, one: str, many: str) -> str:
+    """A number of things."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def fraction(ratio: Fraction) -> str:
+    """A ratio, exact: "999/1 000"."""
+    return f"{show.grouped(ratio.numerator)}/{show.grouped(ratio.denominator)}"

@@ -1,0 +1,226 @@
+"""`constat explain` on a real journal: what it says adds up, and stands where it says it does."""
+
+import asyncio
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.core.record import Declaration, Outcome
+from collector.core.timeline import HOUR, SECOND
+from exporters.__main__ import _status as run
+from tests.exporters.journals import BEGAN, CONTRACT_FILE, day, numbered, write
+
+AT = str(BEGAN + HOUR)
+TROUBLE = [("", Outcome.OK)] * 5 + [("api", Outcome.FAILED)] * 40 + [("", Outcome.OK)] * 5
+FIRST_FAILED, LAST_FAILED = BEGAN + 50 * SECOND, BEGAN + 440 * SECOND
+WINDOW = ["--from", str(BEGAN), "--to", str(BEGAN + 500 * SECOND)]
+
+
+def declared(id: str, sent: int, **more: Any) -> Declaration:
+    given: dict[str, Any] = {
+        "seq": 0, "at": BEGAN + 501 * SECOND, "id": id, "kind": "planned-maintenance", "by": "ab",
+        "sent": sent, "received": sent, "spans": ((BEGAN + 100 * SECOND, BEGAN + 160 * SECOND),),
+        "scope": ("api",), "standing": "accepted",
+    }  # fmt: skip
+    return Declaration(**{**given, **more})
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """An outage of 390 s for sure; a minute of it announced maintenance, another not in time."""
+    lines = day(TROUBLE)
+    lines.append(declared("planned", BEGAN - 5 * 24 * HOUR))
+    lines.append(declared("late", BEGAN - HOUR, spans=((BEGAN + 200 * SECOND, BEGAN + 260 * SECOND),)))
+    asyncio.run(write(tmp_path / "state", numbered(lines)))
+    return tmp_path / "state"
+
+
+def asked(state: Path, *more: str) -> list[str]:
+    fixed = ["--journal", str(state), "--contract", str(CONTRACT_FILE), "--at", AT, *WINDOW]
+    return ["explain", *more, *fixed, "--reading", "overrun=as-announced"]
+
+
+@pytest.fixture
+def page(state: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(asked(state, "compute.command-api")) == 1
+    return capsys.readouterr().out
+
+
+def section(page: str, number: int) -> str:
+    found = re.search(rf"^{number}  .*?(?=^\d  |^===)", page, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def amounts(text: str) -> list[tuple[str, int]]:
+    """(sign, µs) of each line of a sum."""
+    rows = re.findall(r"^   ([-+=]?) +\S.*?  ([\d ]+) µs$", text, re.MULTILINE)
+    return [(sign, int(number.replace(" ", ""))) for sign, number in rows]
+
+
+def test_states_add_up_to_the_window(page: str) -> None:
+    *parts, total = amounts(section(page, 2))
+
+    assert sum(amount for _, amount in parts) == total[1] == 500 * SECOND
+    assert total[0] == "="
+
+
+def test_the_ledger_runs_from_raw_downtime_to_what_may_be_claimed(page: str) -> None:
+    """Each line is what is above it less what it takes."""
+    rows = amounts(section(page, 3))
+
+    assert rows[0] == ("", LAST_FAILED - FIRST_FAILED - 20_000)
+    left = rows[0][1]
+    for sign, amount in rows[1:]:
+        if sign == "-":
+            left -= amount
+        else:
+            assert amount == left
+    assert left == 0
+    assert ("-", 60 * SECOND) in rows
+
+
+def test_what_takes_time_off_is_told_with_its_notice_and_what_does_not_with_the_reason(page: str) -> None:
+    ledger = " ".join(section(page, 3).split())
+
+    assert "planned: accepted, declared by ab" in ledger
+    assert "2 clear days ahead means by 2026-11-15, so in time" in ledger
+    assert "late: refused, declared by ab" in ledger
+    assert "2 clear days needed it by 2026-11-15" in ledger
+    assert (
+        ledger.index("planned: accepted") < ledger.index("takes nothing off:") < ledger.index("late: refused")
+    )
+
+
+def test_maintenance_that_runs_over_is_told_with_how_far(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The safe reading takes off what the declaration does not name: the ledger must say so."""
+    run([*asked(state, "compute.command-api"), "--reading", "overrun=until-it-ends"])
+    ledger = " ".join(section(capsys.readouterr().out, 3).split())
+
+    assert "5 min 40 s of raw downtime lies in it" in ledger
+    assert "4 min 40 s of that is later than announced" in ledger
+
+
+def test_the_comparison_with_the_target_can_be_done_again(page: str) -> None:
+    """Both products, for the best and for the worst."""
+    text = section(page, 4)
+    products = [
+        tuple(int(part.replace(" ", "")) for part in found)
+        for found in re.findall(r"^ +([\d ]+) × ([\d ]+) = +([\d ]+)$", text, re.MULTILINE)
+    ]
+
+    assert len(products) == 4
+    assert all(one * two == three for one, two, three in products)
+    (kept, d, _), (n, whole, _) = products[:2]
+    assert Fraction(n, d) == Fraction(999, 1000)
+    assert Fraction(kept, whole) == 1 - Fraction(
+        LAST_FAILED - FIRST_FAILED - 20_000 - 60 * SECOND, 500 * SECOND
+    )
+    assert "the first is smaller: below the target" in text
+
+
+def test_every_line_named_stands_where_it_is_said_to(page: str, state: Path) -> None:
+    """Origin and number, file and number in the file: what an outsider needs to find it."""
+    named = re.findall(r"line\s(\S+):(\d+)\s=\s+(\S+?):(\d+)\b", page)
+
+    assert len(named) == 2 * 4 + 2  # two probes with four bounds each, and two declarations
+    for origin, seq, file, number in named:
+        line = (state / "journal" / origin / file).read_bytes().splitlines()[int(number) - 1]
+        assert json.loads(line)["seq"] == int(seq)
+
+
+def test_the_samples_that_bound_an_outage_are_the_last_answer_the_failures_and_the_first_answer(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*asked(state, "compute.command-api"), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+
+    (outage,) = told["outages"]
+    assert [one["probe"] for one in told["witnesses"]] == ["api-1", "api-2"]
+    for one in told["witnesses"]:
+        assert one["outage"] == outage["id"]
+        assert one["last_ok"]["sent"] == outage["possible"][0][0] == FIRST_FAILED - 10 * SECOND
+        assert one["first_failed"]["done"] == outage["certain"][0][0] == FIRST_FAILED + 20_000
+        assert one["last_failed"]["sent"] == outage["certain"][-1][1] == LAST_FAILED
+        assert one["first_ok"]["done"] == outage["possible"][-1][1] == LAST_FAILED + 10 * SECOND + 20_000
+        assert one["counts"] == [["failed", "timeout", 40], ["ok", "", 2]]
+
+
+def test_all_samples_are_printed_where_they_are_asked_for(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run([*asked(state, "compute.command-api", "--samples"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert [len(one["samples"]) for one in told["witnesses"]] == [42, 42]
+
+
+def test_the_tree_is_named_with_its_root_and_that_nobody_stamped_it(page: str) -> None:
+    assert re.search(r"^     root +[0-9a-f]{64}$", page, re.MULTILINE)
+    assert "not stamped" in page
+
+
+def test_without_a_subject_what_is_not_met_comes_first_and_what_is_met_is_a_line(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(asked(state)) == 1
+    page = capsys.readouterr().out
+
+    titles = re.findall(r"^=+\n(.+)\n=+$", page, re.MULTILINE)
+    assert [re.split(r"  +", title) for title in titles] == [
+        ["compute.command-api of api", "MISSED"],
+        ["object-storage.access-api of storage", "OPEN"],
+        ["The journal that this rests on"],
+    ]
+
+
+@pytest.mark.parametrize("what", ["api", "compute.command-api", "compute.command-api/api"])
+def test_a_figure_is_named_by_commitment_service_or_both(
+    state: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*asked(state, what), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+
+    assert [one["commitment"] for one in told["attainments"]] == ["compute.command-api"]
+
+
+def test_an_outage_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(asked(state, f"api@{FIRST_FAILED - 10 * SECOND}")) == 0
+    page = capsys.readouterr().out
+
+    assert "An outage of api" in page
+    assert "6 min 29.98 s raw - 1 min planned-maintenance = 5 min 29.98 s net" in " ".join(page.split())
+
+
+def test_a_deduction_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(asked(state, "planned")) == 0
+    page = " ".join(capsys.readouterr().out.split())
+
+    assert "planned-maintenance planned" in page
+    assert "takes 1 min off compute.command-api of api" in page
+
+
+def test_what_nobody_knows_is_refused_with_what_there_is(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(asked(state, "compute.comand-api")) == 2
+    assert "did you mean compute.command-api" in capsys.readouterr().err
+
+
+def test_what_is_piped_is_plain_and_no_wider_than_it_is_read(page: str) -> None:
+    assert "\x1b" not in page
+    assert max(len(line) for line in page.splitlines() if not line.startswith("     files")) <= 100
+
+
+def test_damage_is_named_and_is_a_finding(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = (state / "journal").glob("*/*.jsonl")
+    file.write_bytes(file.read_bytes().replace(b'"value":20000', b'"value":20001', 1))
+
+    assert run(asked(state)) == 1
+    assert f"damaged: {file}:" in capsys.readouterr().err
