@@ -237,7 +237,7 @@ class _Explanation:
         once = {outage.id: outage for outage in (*told, *self._subject.outages)}
         found = witness.witnesses(self._account, once.values(), self._testimonies, keep=self._samples)
         of = witness.wanted(found)
-        with tables.lines_read() as progress:
+        with tables.lines_read(()) as progress:
             for place in self._drawn.places:
                 witness.hear(
                     found, place.name, _counted(passage.passage(place, of.get(place.name, ())), progress)

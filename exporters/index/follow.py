@@ -81,7 +81,7 @@ class Follower:
 
         Raises `collector.journal.reader.Rewound` where the journal is not the one that was read.
         """
-        takers = self.track.feed, self.fold.feed, self.tally.feed
+        takers = self.track.feed, self.fold.feed, self.objects.feed, self.tally.feed
         for part in read(place, self.position):
             if isinstance(part, Batch):
                 known = [line for line in part.lines if line.at <= until]
