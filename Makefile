@@ -51,8 +51,8 @@ soak: $(READY_DEV) packages  ## half an hour of 40 probes against real servers, 
 	exec $(BIN)/python -m tests.integration.soak
 
 .PHONY: bench
-bench: $(READY_DEV) packages  ## what it costs against the budgets, and side by side with the blackbox exporter and Prometheus
-	exec $(BIN)/python -m tests.bench
+bench: $(READY_DEV) packages  ## what it costs against the budgets and beside the blackbox exporter and Prometheus; YEAR=1: all of a year
+	exec $(BIN)/python -m tests.bench $(if $(YEAR),--year)
 
 .PHONY: packages
 packages: $(READY_DEV)  ## the real servers of the tests, from Debian; starts none of them

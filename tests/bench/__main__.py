@@ -7,7 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import past, probing
+from collector.core.timeline import DAY, Duration
+from tests.bench import past, probing, years
+
+SHORT: Duration = 3 * DAY
+LONG: Duration = 30 * DAY
+MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -23,27 +28,47 @@ class Row:
     def __str__(self) -> str:
         peer = "" if self.peer is None else f"{self.peer:12.2f}{self.measured / self.peer:8.2f}"
         of_budget = self.measured / self.budget
-        return f"{self.what:52}{self.unit:6}{self.measured:10.2f}{self.budget:10.2f}{of_budget:8.2f}{peer}"
+        return f"{self.what:54}{self.unit:6}{self.measured:10.2f}{self.budget:10.2f}{of_budget:8.2f}{peer}"
 
 
 def measured(directory: Path, probes: int, seconds: float) -> list[Row]:
-    """All rows; `directory` is filled with what they need."""
+    """All rows but those of `a_year`; `directory` is filled with what they need."""
     ours, peers = probing.side_by_side(directory / "probing", probes, seconds)
     said(f"probed: {ours.probes} runs of ours, {peers.probes} of the peers")
     scrape_ms = past.scrape_ms(directory / "scrape", 200)
     year_ms = past.rolling_year_ms(directory / "year", 20)
     said("asked; now a year of samples is written and indexed")
     samples, rebuild_s = past.rebuild_s(directory / "rebuild")
-    mib = 2**20
     each = f"per HTTP probe, new connection, {probes} a second"
     return [
         Row(f"CPU {each}", "ms", ours.cpu_ms_each, 0.9, peers.cpu_ms_each),
         Row("disk per HTTP probe, gzipped, no request id", "bytes", ours.bytes_each, 40, peers.bytes_each),
-        Row(f"resident memory, {probes} probes", "MiB", ours.memory / mib, 150, peers.memory / mib),
+        Row(f"resident memory, {probes} probes", "MiB", ours.memory / MIB, 150, peers.memory / MIB),
         Row("scrape of 200 services", "ms", scrape_ms, 50),
         Row("attainment over a rolling year, 20 probes", "ms", year_ms, 10),
         Row(f"index of {samples} samples made anew", "s", rebuild_s, 20),
     ]
+
+
+def a_year(directory: Path, whole: bool) -> list[Row]:
+    """What simulating a year of twenty probes and accounting for it takes: measured, or told from a month."""
+    some = years.period(directory / "short", SHORT)
+    more = years.period(directory / "long", LONG)
+    said(f"made up and accounted for: {some.slots} and {more.slots} slots")
+    by_slot = more.account.seconds / more.slots / (some.account.seconds / some.slots)
+    whole_year = years.memory_of_a_year(some, more)
+    rows = [
+        Row("account of ten times as long, time per slot", "ratio", by_slot, 1.1),
+        Row("account of a year of 20 probes, memory, told from both", "MiB", whole_year / MIB, 500),
+    ]
+    if whole:
+        year = years.period(directory / "whole", years.YEAR)
+        said(f"{year.slots} slots: {year.simulate}, {year.account}")
+        rows += [
+            Row("year of 20 probes made up, memory", "MiB", year.simulate.memory / MIB, 500),
+            Row("account of it, memory", "MiB", year.account.memory / MIB, 500),
+        ]
+    return rows
 
 
 def said(text: str) -> None:
@@ -55,11 +80,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--probes", type=int, default=100, help="HTTP probes, one a second each")
     parser.add_argument("--seconds", type=float, default=20, help="how long each side probes")
+    parser.add_argument("--year", action="store_true", help="a year of 20 probes in full: half an hour, 3 GB")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="constat-bench-") as name:
         rows = measured(Path(name), options.probes, options.seconds)
+        rows += a_year(Path(name), options.year)
     print("Processor time and sizes; the peer is the blackbox exporter with Prometheus, on the same machine")
-    print(f"{'':58}{'measured':>10}{'budget':>10}{'ratio':>8}{'peer':>12}{'ratio':>8}")
+    print(f"{'':60}{'measured':>10}{'budget':>10}{'ratio':>8}{'peer':>12}{'ratio':>8}")
     print(*rows, sep="\n")
     return 0
 
