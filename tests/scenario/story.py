@@ -1,108 +1,18 @@
-"""Reads the scenarios of tests/scenarios: a page of a dispute as data → journal lines, and what is expected.
+"""A scenario → the journal lines that its observers would have written, and the questions about them."""
 
-The language is told on top of tests/scenarios/certain-and-possible.toml.
-"""
-
-import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from collector import contracts
-from collector.core.calendar import Calendar
 from collector.core.contract import Contract
-from collector.core.record import DEDUCTION_KINDS, Declaration, Outcome, Reason, Service
-from collector.core.timeline import SECOND, Duration, Instant, Span, duration_of
-from collector.tables import table
+from collector.core.record import DEDUCTION_KINDS, Declaration, Service
+from collector.core.timeline import SECOND, Instant, Span
+from tests.scenario.told import Asked, AskedProbe, Told, typed
+from tests.scenario.words import SEES, Saying, ScenarioError, Times, amount, sayings
 from tests.strategies import SHIPPED, T0, Journal, probe
-
-FOLDER = Path(__file__).parent / "scenarios"
-
-
-class ScenarioError(ValueError):
-    """A scenario that says something nobody understands; names the scenario and the word."""
-
-
-# ---------------------------------------------------------------------------------- what may be written
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One question and its answer; what the question leaves out is the scenario's."""
-
-    window: str = ""
-    as_of: str = ""
-    readings: dict[str, str] = {}
-    service: str = ""
-    commitment: str = ""
-    # of the attainment
-    agreed: str | None = None
-    up: str | None = None
-    down: str | None = None
-    edge: str | None = None
-    unknown: str | None = None
-    deducted: dict[str, str] | None = None
-    excluded: dict[str, str] | None = None
-    net: str | None = None
-    claimable: str | None = None
-    best: str | None = None
-    worst: str | None = None
-    observed_best: str | None = None
-    observed_worst: str | None = None
-    claimable_best: str | None = None
-    target: str | None = None
-    finding: str | None = None
-    claim_finding: str | None = None
-    coverage: str | None = None
-    flags: tuple[str, ...] | None = None
-    # of the account
-    certain: tuple[str, ...] | None = None
-    possible: tuple[str, ...] | None = None
-    outages: int | None = None
-    blips: int | None = None
-    incidents: int | None = None
-    standing: dict[str, str] | None = None
-    latency: dict[str, int] | None = None
-    tickets: dict[str, dict[str, Any]] | None = None
-    warnings: tuple[str, ...] | None = None
-    refused: str | None = None
-
-
-QUESTION = ("window", "as_of", "readings", "service", "commitment")
-ANSWERS = tuple(f.name for f in msgspec.structs.fields(Asked) if f.name not in QUESTION)
-
-
-class AskedProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A probe, where the usual one will not do."""
-
-    service: str = ""
-    observer: str = "observer"
-    every: str = "30s"
-    burst: str = ""
-    control: bool = False
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A scenario as it stands in its file."""
-
-    name: str
-    because: str = ""
-    contract: str = SHIPPED.stem
-    date: str = "2026-09-21"
-    zone: str = "UTC"
-    services: dict[str, dict[str, Any]] = {}
-    probes: dict[str, AskedProbe] = {}
-    plans: dict[str, dict[str, dict[str, Any]]] = {}
-    declared: tuple[dict[str, Any], ...] = ()
-    timeline: str = ""
-    window: str = ""
-    as_of: str = ""
-    readings: dict[str, str] = {}
-    expected: tuple[Asked, ...]
 
 
 @dataclass(frozen=True)
@@ -122,176 +32,10 @@ class Scenario:
 
     told: Told
     contract: Contract
-    times: "Times"
+    times: Times
     journals: tuple[Journal, ...]
     asked: tuple[tuple[Question, Asked], ...]
 
-
-def files() -> list[Path]:
-    """Every file of scenarios."""
-    return sorted(FOLDER.glob("*.toml"))
-
-
-def read(text: str, place: str) -> list[Told]:
-    """The scenarios of one file; ScenarioError names every word that is not known."""
-    raw = tomllib.loads(text)
-    strange = sorted(raw.keys() - {"scenario"})
-    if strange:
-        raise ScenarioError(f"{place}: expected [[scenario]], got {', '.join(strange)}")
-    found = []
-    for one in raw.get("scenario", []):
-        where = f"{place}: {one.get('name', 'a scenario without a name')}"
-        told = _typed({**one, "expected": _several(one.get("expected", []))}, Told, where)
-        if not told.expected:
-            raise ScenarioError(f"{where}: expected at least one expectation, got none")
-        for k, asked in enumerate(told.expected):
-            if all(getattr(asked, answer) is None for answer in ANSWERS):
-                raise ScenarioError(f"{where}: expected[{k}]: asks and expects nothing")
-        found.append(told)
-    return found
-
-
-def _several(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
-
-
-def _typed(value: Any, model: type[Any], where: str) -> Any:
-    problems: list[str] = []
-    found = table(value, model, "", problems)
-    if problems:
-        raise ScenarioError(f"{where}: {'; '.join(problems)}")
-    return found
-
-
-# ---------------------------------------------------------------------------------- times and durations
-
-
-def amount(text: str) -> Duration:
-    """The µs that "1h 30m", "90s" or "-90s" is."""
-    parts = re.findall(r"[0-9.]+ ?[a-z]+", text)
-    if not parts or re.sub(r"[0-9.]+ ?[a-z]+|\s", "", text).strip("+-"):
-        raise ScenarioError(f'expected a duration like "1h 30m", got "{text}"')
-    total = sum(_amount(part) for part in parts)
-    return -total if text.startswith("-") else total
-
-
-def _amount(part: str) -> Duration:
-    number, unit = part.rstrip("abcdefghijklmnopqrstuvwxyz"), part.lstrip("0123456789. ")
-    try:
-        return duration_of(number.strip() + {"m": "min"}.get(unit, unit))
-    except ValueError as error:
-        raise ScenarioError(f'expected a duration like "1h 30m", got "{part}"') from error
-
-
-@dataclass(frozen=True)
-class Times:
-    """How a scenario writes times: of a day in UTC, or in the contract's zone."""
-
-    day: str
-    calendar: Calendar | None
-
-    def instant(self, text: str) -> Instant:
-        """The instant that "10:00", "10:00:30.5" or "2026-09-21 10:00:00" is."""
-        match = re.fullmatch(
-            r"(?:(\d{4}-\d\d-\d\d)[ T])?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?", text.strip()
-        )
-        if match is None:
-            raise ScenarioError(f'expected a time like "10:00:30", got "{text}"')
-        day, hours, minutes, seconds, part = match.groups()
-        clock = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds or 0)) * SECOND
-        clock += int((part or "0").ljust(6, "0"))
-        midnight = date.fromisoformat(day or self.day)
-        if self.calendar is not None:
-            return self.calendar.instant_of(midnight, clock)
-        return (midnight - date(1970, 1, 1)).days * 86_400 * SECOND + clock
-
-    def span(self, text: str) -> Span:
-        """The span that "10:00 to 11:00" is."""
-        start, word, end = text.partition(" to ")
-        if not word:
-            raise ScenarioError(f'expected a span like "10:00 to 11:00", got "{text}"')
-        return Span(self.instant(start), self.instant(end))
-
-
-# ---------------------------------------------------------------------------------- the timeline
-
-SEES: Mapping[str, tuple[Outcome, Reason]] = {
-    "up": (Outcome.OK, Reason.NONE),
-    "down": (Outcome.FAILED, Reason.TIMEOUT),
-    "blind": (Outcome.BLIND, Reason.ROUTE),
-    "throttled": (Outcome.THROTTLED, Reason.RATE_ACCOUNT),
-    "platform-throttled": (Outcome.THROTTLED, Reason.RATE_PLATFORM),
-    "no-backend": (Outcome.BLIND, Reason.BACKEND),
-    "no-capacity": (Outcome.BLIND, Reason.CAPACITY),
-}
-OPTIONS = ("every", "for", "taking", "value", "error")
-PROBE_SAYS = (*SEES, "silent", "gap")
-OBSERVER_SAYS = ("off", "dies", "on")
-SAYS: Mapping[str, Sequence[str]] = {
-    "clock": ("step", "untrusted", "trusted"),
-    "journal": ("lost",),
-    "plan": (),
-}
-"""What may be said of these; of all others, what a probe or an observer may do. A plan is called by name."""
-TIME = re.compile(r"^((?:\d{4}-\d\d-\d\d )?\d\d:\d\d\S*)\s+(.+)$")
-
-
-@dataclass(frozen=True)
-class Saying:
-    """One line of the timeline; `at` is in story time, which no clock step disturbs."""
-
-    at: Instant
-    wall: Instant
-    subject: str
-    what: str
-    rest: str
-    options: Mapping[str, Duration] = field(default_factory=dict)
-
-
-def sayings(text: str, times: Times, subjects: Sequence[str], observers: Sequence[str]) -> list[Saying]:
-    """The lines of a timeline, which must go forward in time but for where the clock is set."""
-    says = {**SAYS, **dict.fromkeys(subjects, PROBE_SAYS), **dict.fromkeys(observers, OBSERVER_SAYS)}
-    found: list[Saying] = []
-    stepped = 0
-    for line in filter(None, (one.partition("#")[0].strip() for one in text.splitlines())):
-        match = TIME.match(line)
-        if match is None:
-            raise ScenarioError(f'expected a line that begins with a time, got "{line}"')
-        wall, words = times.instant(match[1]), match[2].split()
-        subject = words.pop(0) if words[0] in says else ""
-        saying = _saying(
-            Saying(wall - stepped, wall, subject, "", ""), words, line, says.get(subject, PROBE_SAYS)
-        )
-        if found and saying.at < found[-1].at:
-            raise ScenarioError(f'"{line}" is earlier than the line before it')
-        found.append(saying)
-        if (subject, saying.what) == ("clock", "step"):
-            stepped += amount(saying.rest)
-    return found
-
-
-def _saying(begun: Saying, words: list[str], line: str, known: Sequence[str]) -> Saying:
-    what, rest = (words or [""])[0], words[1:]
-    if begun.subject != "plan" and what not in known:
-        raise ScenarioError(f'"{line}": expected one of {", ".join(known)}, got "{what}"')
-    if what == "step":
-        return replace(begun, what=what, rest=" ".join(rest))
-    options: dict[str, Duration] = {}
-    key = ""
-    for word in rest:
-        if word in OPTIONS:
-            key = word
-            options[key] = 0
-        elif key:
-            options[key] += amount(word)
-        else:
-            raise ScenarioError(f'"{line}": expected one of {", ".join(OPTIONS)}, got "{word}"')
-    if what == "lost" and "for" not in options:
-        raise ScenarioError(f'"{line}": expected "for" and how long')
-    return replace(begun, what=what, options=options)
-
-
-# -------------------------------------------------------------------------------------- from words to lines
 
 Entry = tuple[Instant, int, Callable[[Journal, float], object]]
 """Story time, place in the text, and what to write then, given the clock's time in seconds after T0."""
@@ -300,7 +44,7 @@ Entry = tuple[Instant, int, Callable[[Journal, float], object]]
 class _Story:
     """Writes what one observer would have written down."""
 
-    def __init__(self, scenario: "Told", times: Times, said: Sequence[Saying], end: Instant) -> None:
+    def __init__(self, scenario: Told, times: Times, said: Sequence[Saying], end: Instant) -> None:
         self.told, self.times, self.said, self.end = scenario, times, said, end
         self.probes = scenario.probes or {"p": AskedProbe()}
         if any(one.subject == "controls" for one in said) and "controls" not in self.probes:
@@ -456,7 +200,7 @@ class _Story:
 
 def _services(told: Told, named: Mapping[str, Mapping[str, Any]]) -> list[Service]:
     usual = {"account": "a", "region": "r", "commitments": ["load-balancer.availability"]}
-    return [_typed({**usual, "name": name, **own}, Service, told.name) for name, own in named.items()]
+    return [typed({**usual, "name": name, **own}, Service, told.name) for name, own in named.items()]
 
 
 def understood(told: Told) -> Scenario:
