@@ -212,26 +212,23 @@ _COURSES: Mapping[str, Callable[[_Told], _Course]] = {"response": _response, "re
 
 def _judged(told: _Told, commitment: Commitment, concerned: Sequence[Service], known: Known) -> SupportTime:
     course = _COURSES[commitment.measure](told)
+    if any(flag.startswith("out-of-order") for flag in course.flags):
+        course = course._replace(start=None, earliest=None, latest=None)  # of which nothing is to be made
     limit = next((one for one in commitment.limits if one.severity == told.severity), None)
-    unordered = any(flag.startswith("out-of-order") for flag in course.flags)
     counted = _Count(limit, known)
     until = told.as_of if course.over is None else course.end
-    elapsed = None if unordered else counted.lasting(course.start, until, course.waiting)
-    least = most = None
-    if not unordered:
-        least = counted.lasting(course.latest, until, union(course.waiting, course.doubtful))
-        most = counted.lasting(course.earliest, course.over, course.waiting)
-    waited = NOTHING if elapsed is None else counted.part(course.start, until, course.waiting)
+    least = counted.lasting(course.latest, until, union(course.waiting, course.doubtful)) or 0
+    most = counted.lasting(course.earliest, course.over, course.waiting)
     return SupportTime(
         commitment=commitment.id,
         clause=commitment.clause,
         limit=None if limit is None else limit.limit,
         business_hours=limit is not None and limit.business_hours,
-        elapsed=elapsed,
-        waited=duration(waited),
-        least=least or 0,
+        elapsed=counted.lasting(course.start, until, course.waiting),
+        waited=duration(counted.part(course.start, until, course.waiting)),
+        least=least,
         most=most,
-        finding=_finding(limit, least or 0, most),
+        finding=_finding(limit, least, most),
         flags=(
             *(("severity-without-limit",) if limit is None else ()),
             *course.flags,
