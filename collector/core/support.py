@@ -130,7 +130,7 @@ class _Told:
         said: dict[Moment, Instant | None] = {moment: getattr(declared, moment) for moment in _MOMENTS}
         self.later = [moment for moment, at in said.items() if at is not None and at > as_of]
         self.at = {moment: None if moment in self.later else at for moment, at in said.items()}
-        self.waited = [Span(*span) for span in declared.waiting if span[0] <= span[1]]
+        self.waited = [Span(*span) for span in declared.waiting if span[0] < span[1]]
         self.waiting = spans(self.waited)
         # One that ends before it starts may have been meant the other way round.
         self.doubtful = spans((end, start) for start, end in declared.waiting if end < start)

@@ -132,7 +132,7 @@ def test_a_later_read_that_finds_it_intact_says_it_never_was_lost() -> None:
 
     assert figure(made).finding == "MISSED"
     assert counts(figure(read(made, 3 * DAY, "a"))) == (1, 1, 1, "MET")
-    (lost,) = figure(missed(made, 4 * DAY, "a")).lost
+    (lost,) = figure(missed(missed(made, 4 * DAY, "a"), 5 * DAY, "a")).lost
     assert (lost.intact and lost.intact.at, lost.lost and lost.lost.at) == (
         instant(3 * DAY),
         instant(4 * DAY),
@@ -141,12 +141,44 @@ def test_a_later_read_that_finds_it_intact_says_it_never_was_lost() -> None:
 
 def test_who_reads_does_not_matter_as_long_as_it_is_the_same_object() -> None:
     """Another probe, or another vantage point, finds intact what one has missed."""
-    one, other = missed(wrote(canaries(), 0, "a"), DAY, "a"), canaries("w-1")
+    one, other = missed(read(wrote(canaries(), 0, "a"), 1, "a"), DAY, "a"), canaries("w-1")
 
     assert figure(one, other).finding == "MISSED"
     assert figure(one, read(other, 2 * DAY, "a", by="q")).finding == "MET"
     (lost,) = figure(missed(one, 3 * DAY, "a"), other).lost
-    assert (lost.intact, lost.lost) == ((instant(2 * DAY), "w-1:4"), (instant(3 * DAY), "v-1:6"))
+    assert (lost.intact, lost.lost) == ((instant(2 * DAY), "w-1:4"), (instant(3 * DAY), "v-1:7"))
+
+
+def test_an_object_is_there_since_anybody_wrote_or_found_it() -> None:
+    one, other = wrote(canaries(), 0, "a"), read(canaries("w-1"), 5 * DAY, "a")
+
+    assert figure(one, other, over=(0, 3 * DAY), as_of=10 * DAY).written == 1
+
+
+def test_found_and_missed_at_the_same_instant_is_found() -> None:
+    assert figure(missed(canaries(), DAY, "a"), read(canaries("w-1"), DAY, "a")).lost == ()
+
+
+def test_writing_it_again_brings_nothing_back() -> None:
+    (lost,) = figure(
+        wrote(missed(missed(wrote(canaries(), 0, "a"), DAY, "a"), 2 * DAY, "a"), 3 * DAY, "a")
+    ).lost
+
+    assert (lost.first, lost.lost, lost.still) == (
+        (instant(0), "v-1:4"),
+        (instant(DAY), "v-1:5"),
+        (instant(2 * DAY), "v-1:6"),
+    )
+
+
+def test_each_service_has_its_own_objects() -> None:
+    made = Journal().start().clock()
+    made.plan([service("s", KEPT), service("t", KEPT)], [probe(), probe("q", "t")])
+    missed(read(wrote(made, 0, "a"), DAY, "b", by="q"), 2 * DAY, "b", by="q")
+
+    found = {one.service: one.finding for one in account(made, until=10 * DAY).durability}
+
+    assert found == {"s": "OPEN", "t": "MISSED"}
 
 
 def test_what_was_never_written_cannot_be_lost_and_is_named() -> None:
@@ -192,7 +224,9 @@ def test_a_window_counts_what_was_there_in_it_by_what_is_known_now() -> None:
 def test_a_read_on_the_edge_of_a_window_belongs_to_the_one_that_begins_there() -> None:
     made = missed(wrote(canaries(), 0, "a"), DAY, "a")
 
-    assert figure(made, over=(0, DAY), as_of=3 * DAY).finding == "OPEN"
+    before = figure(made, over=(0, DAY), as_of=3 * DAY)
+    assert (before.finding, before.lost) == ("OPEN", ())
+    assert figure(read(canaries(), DAY, "a"), over=(DAY, 2 * DAY), as_of=3 * DAY).finding == "MET"
     assert figure(made, over=(DAY, 2 * DAY), as_of=3 * DAY).finding == "MISSED"
     assert figure(wrote(canaries(), DAY, "a"), over=(0, DAY), as_of=3 * DAY).written == 0
 

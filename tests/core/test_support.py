@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,6 +123,39 @@ def test_a_ticket_that_says_nothing_is_shown_all_the_same() -> None:
     assert [(one.finding, one.flags) for one in found.commitments] == [
         ("OPEN", ("severity-without-limit", "never-complete", "not-all-zones")),
         ("OPEN", ("severity-without-limit", "never-complete", "not-all-zones")),
+    ]
+
+
+def test_what_happens_at_the_instant_of_the_account_has_happened() -> None:
+    found = ticket(first_answer=T0 + MINUTE, solved=T0 + MINUTE, as_of=T0 + MINUTE)
+
+    assert found.flags == ()
+    assert [one.finding for one in found.commitments] == ["MET", "MET"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "flags"),
+    [
+        (((1, 2), (2, 3)), ()),
+        (((5, 6), (1, 2)), ()),
+        (((1, 4), (2, 2)), ()),
+        (((1, 4), (2, 3)), ("waiting-overlaps",)),
+        (((2, 3), (5, 6), (1, 4)), ("waiting-overlaps",)),
+        (((3, 1),), ("waiting-reversed",)),
+    ],
+)
+def test_waiting_that_is_told_strangely_is_flagged_and_nothing_else(
+    waiting: tuple[tuple[int, int], ...], flags: tuple[str, ...]
+) -> None:
+    assert ticket(waiting=tuple((T0 + a, T0 + b) for a, b in waiting)).flags == flags
+
+
+def test_an_answer_or_a_solution_from_before_the_opening_proves_nothing() -> None:
+    found = ticket(complete=None, first_answer=T0 - 1, solved=T0 - 1)
+
+    assert [(one.elapsed, one.most, one.finding, one.flags) for one in found.commitments] == [
+        (None, None, "OPEN", ("never-complete", "out-of-order: first_answer before opened")),
+        (None, None, "OPEN", ("never-complete", "out-of-order: solved before opened")),
     ]
 
 
