@@ -159,6 +159,12 @@ def test_found_and_missed_at_the_same_instant_is_found() -> None:
     assert figure(missed(canaries(), DAY, "a"), read(canaries("w-1"), DAY, "a")).lost == ()
 
 
+def test_within_one_origin_the_order_of_lines_counts_whatever_the_clock_says() -> None:
+    back = read(missed(wrote(canaries(), 0, "a"), DAY, "a"), DAY - 100, "a")
+
+    assert figure(back).finding == "MET"
+
+
 def test_writing_it_again_brings_nothing_back() -> None:
     (lost,) = figure(
         wrote(missed(missed(wrote(canaries(), 0, "a"), DAY, "a"), 2 * DAY, "a"), 3 * DAY, "a")
