@@ -16,7 +16,8 @@ from collector.core.account import Account
 from collector.core.attainment import Attainment, Figure
 from collector.core.durability import Place
 from collector.core.outage import Outage
-from collector.core.timeline import Spans, duration
+from collector.core.support import SupportTime
+from collector.core.timeline import HOUR, Duration, Spans, duration
 from exporters import query
 from exporters.documents import show
 from exporters.query import Observed
@@ -219,18 +220,26 @@ def tickets(account: Account, where: tzinfo) -> Listing:
             "" if ticket.opened is None else show.instant(ticket.opened, where),
         )
         for one in ticket.commitments:
-            hours = " of business hours" if one.business_hours else ""
             table.add_row(
                 *head,
                 one.commitment,
-                "unknown" if one.elapsed is None else show.duration(one.elapsed),
-                show.duration(one.waited) if one.waited else "",
-                "none" if one.limit is None else show.duration(one.limit) + hours,
+                "unknown" if one.elapsed is None else _worked(one.elapsed, one),
+                _worked(one.waited, one) if one.waited else "",
+                "none" if one.limit is None else _worked(one.limit, one),
                 _word(one.finding),
                 ", ".join((*ticket.flags, *one.flags)),
             )
             head = ("", "", "", "")
     return table
+
+
+def _worked(length: Duration, of: SupportTime) -> str:
+    """Business hours are never told in days: one of those has fewer."""
+    if not of.business_hours:
+        return show.duration(length)
+    hours, rest = divmod(length, HOUR)
+    parts = [f"{hours} h"] * bool(hours) + [show.duration(rest)] * bool(rest or not hours)
+    return f"{' '.join(parts)} of business hours"
 
 
 def outages(found: Iterable[Outage], where: tzinfo) -> Listing:
