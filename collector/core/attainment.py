@@ -311,28 +311,35 @@ class Losses:
         first, last = slide.starts.start, slide.starts.end - 1
         found = {first, last, *slide.meeting(self._at_start, self._at_end)}
         low, high = bisect_right(self._ends, slide.end), bisect_left(self._starts, last)
-        if low >= high:
-            return sorted(found)
-        for group in self._groups[low:high]:  # these may reach beyond both edges
+        for group in self._groups[low:high]:  # these may reach beyond both edges of a window
             edges = [edge for span in group.down for edge in span]
             found.update(slide.meeting(edges, edges))
-        places = sorted(found)
-        return sorted({*places, *(at for a, b in pairwise(places) for at in self._between(slide, a, b))})
+            inside = sorted(one for one in found if group.hull.start <= one <= group.hull.end)
+            for a, b in pairwise(inside):
+                found.update(self._between(group, slide, a, b))
+        return sorted(found)
 
-    def _between(self, slide: Slide, a: Instant, b: Instant) -> Iterator[Instant]:
-        """Starts between which all is straight: where either edge, alone, adds or takes all or nothing."""
-        if b - a <= 1:
+    def _between(self, group: _Group, slide: Slide, a: Instant, b: Instant) -> Iterator[Instant]:
+        """Starts at which what a window has may bend, where neither of its edges meets one of downtime.
+
+        What grace takes depends on the start alone. A start that passes one microsecond of downtime frees one
+        at most, and what is taken instead stays so; of a stretch of downtime the earliest is taken first. So,
+        if from a to b as much is taken anew as was passed, all in one stretch, it is one more at each step.
+        """
+        before, after = (
+            self._graced(within(group.down, Span(start, group.hull.end)), group.given) for start in (a, b)
+        )
+        more = difference(after, before)
+        if more and (len(more) > 1 or more[0].length < b - a):
+            middle = (a + b) // 2
+            yield middle
+            yield from self._between(group, slide, a, middle)
+            yield from self._between(group, slide, middle, b)
             return
-        near, far = slide.window(a).end, slide.window(b).end
-        if b < near:
-            before, after = ([self._down(Span(start, end)) for end in (near, far)] for start in (a, b))
-            falls = {before[0] - after[0], before[1] - after[1]}
-            if falls in ({0}, {b - a}) and before[1] - before[0] in (0, far - near):
-                return
-        middle = (a + b) // 2
-        yield middle
-        yield from self._between(slide, a, middle)
-        yield from self._between(slide, middle, b)
+        part = slide.part(a, b + 1)
+        yield from part.meeting((), [edge for span in before for edge in span])
+        if more and slide.stays and more[0].start < slide.end < more[0].end:
+            yield a + slide.end - more[0].start
 
     def _down(self, window: Span) -> Duration:
         k = bisect_left(self._starts, window.start) - 1
@@ -370,6 +377,9 @@ def _falls(
         return
     if fall == b - a or left(a + fall) == at_b:  # the latter where an incident is alone: it falls, then rests
         yield a, a + fall
+        return
+    if left(b - fall) == at_a:
+        yield b - fall, b
         return
     middle = (a + b) // 2
     known = middle, left(middle)

@@ -1,332 +1,42 @@
 """The worst position of a sliding window, against brute force that shares no code with it (law 8)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from fractions import Fraction
-from functools import cache, cached_property, lru_cache
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from random import Random
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.core.account import draw, replay
-from collector.core.attainment import Degree, Facts, Losses, Terms, attained
-from collector.core.calendar import Slide
-from collector.core.contract import Readings
-from collector.core.deduction import Deduction
-from collector.core.incident import Incident, Spared
-from collector.core.outage import Outage
+from collector.core.attainment import Degree, Losses, attained
+from collector.core.calendar import Calendar
 from collector.core.published import to_json
-from collector.core.timeline import DAY, HOUR, NOTHING, SECOND, Span, spans, union
-from collector.core.verdict import States
-from collector.core.window import MONTHS, Episode, Window, Worst, ending, positions, worst
+from collector.core.timeline import DAY, HOUR, SECOND, Span
+from collector.core.window import Episode, Window, Worst, ending
+from tests.sliding import (
+    Case,
+    by_the_hour,
+    crossing,
+    dipping,
+    every_position,
+    judged,
+    made_up,
+    moved,
+    seeds,
+    shown,
+    squeezing,
+    told,
+    utc,
+)
 from tests.strategies import Journal, calendar, contract, instant, probe, service, watched
-
-PARIS = ZoneInfo("Europe/Paris")
-Naive = list[tuple[int, int]]
-
-
-# --------------------------------------------------------------------------------------------- brute force
-
-
-def utc(wall: datetime) -> int:
-    """When Paris shows `wall`: the first of two passes; what is skipped, when it is over (on a full hour)."""
-    aware = wall.replace(tzinfo=PARIS).astimezone(UTC)
-    if aware.astimezone(PARIS).replace(tzinfo=None) != wall:
-        aware = aware.replace(minute=0, second=0, microsecond=0)
-    whole = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * SECOND + whole.microseconds
-
-
-def shown(at: int) -> datetime:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
-    return moment.astimezone(PARIS).replace(tzinfo=None, fold=0)
-
-
-@lru_cache(maxsize=100_000)
-def moved(at: int, months: int) -> int:
-    wall = shown(at)
-    month = wall.year * 12 + wall.month - 1 + months
-    day = wall.day
-    while True:
-        try:
-            return utc(wall.replace(year=month // 12, month=month % 12 + 1, day=day))
-        except ValueError:
-            day -= 1
-
-
-@dataclass
-class Case:
-    """What is known of a service, in lists of instants."""
-
-    months: int
-    began: int
-    as_of: int
-    outages: list[Naive]
-    """The certain pieces of each."""
-    pools: list[list[int]]
-    """For each incident, in order, which outages are its own."""
-    amount: int
-    excluded: Naive
-    leaves: bool
-    wall: bool
-    target: Fraction
-    seed: int
-    reserved: Naive
-    lowered: tuple[int, int]
-    """When a target half as strict was in force."""
-
-    @cached_property
-    def counted(self) -> Naive:
-        left = [piece for outage in self.outages for piece in outage]
-        for a, b in self.excluded:
-            left = [p for s, e in left for p in ((s, min(e, a)), (max(s, b), e)) if p[0] < p[1]]
-        return left
-
-    def lost(self, start: int, end: int) -> tuple[int, int]:
-        """Net downtime and agreed time of a window."""
-        down = [(max(s, start), min(e, end)) for s, e in self.counted if max(s, start) < min(e, end)]
-        for pool in self.pools:
-            left, kept = self.amount, list[tuple[int, int]]()
-            own = [piece for k in pool for piece in self.outages[k]]
-            zone = own[0][0]
-            for s, e in sorted(down):
-                mine = any(a <= s and e <= b for a, b in own)
-                if not mine:
-                    taken = (s, s)
-                elif self.wall:
-                    taken = (s, max(s, min(e, zone + self.amount)))
-                else:
-                    taken = (s, min(e, s + left))
-                left -= taken[1] - taken[0]
-                kept.append((taken[1], e))
-            down = [(s, e) for s, e in kept if s < e]
-        gone = sum(max(0, min(e, end) - max(s, start)) for s, e in self.excluded) if self.leaves else 0
-        return sum(e - s for s, e in down), end - start - gone
-
-    def best(self, start: int) -> Fraction:
-        net, agreed = self.lost(start, moved(start, self.months))
-        return 1 - Fraction(net, agreed) if agreed else Fraction(2)
-
-    def asked(self, start: int) -> Fraction:
-        since, until = self.lowered
-        return self.half if start < until and since < moved(start, self.months) else self.target
-
-    @property
-    def half(self) -> Fraction:
-        return 1 - 2 * (1 - self.target)
-
-    def admitted(self, start: int) -> bool:
-        return start >= moved(self.began, -self.months) - DAY and moved(start, self.months) <= self.as_of
-
-    def starts(self) -> set[int]:
-        """Every break point, on either side of it, and some that are none."""
-        edges = {x for s, e in [*self.counted, *self.excluded, self.lowered] for x in (s, e)}
-        edges |= {s + n * self.amount for s, _ in self.counted for n in (1, 2)}
-        edges |= {e - n * self.amount for _, e in self.counted for n in (1, 2)}
-        edges |= {self.as_of, moved(self.began, -self.months), self.began}
-        first, last = shown(moved(self.began, -self.months)), shown(self.as_of)
-        days = [first.date() + timedelta(n) for n in range((last - first).days + 2)]
-        edges |= {utc(datetime.combine(day, time())) for day in days if day.day in (1, 29, 30, 31)}
-        for day in days:
-            if day.month in (3, 10) and day.day > 24 and day.weekday() == 6:
-                at = utc(datetime.combine(day, time(3)))
-                edges |= {at, at - HOUR}
-        chance = Random(self.seed)
-        some = {chance.randrange(min(edges), self.as_of) for _ in range(5)}
-        near = {edge + by for edge in edges | some for by in (-1, 0, 1)}
-        return near | {back for one in near for back in self.backwards(one)}
-
-    def backwards(self, end: int) -> Iterator[int]:
-        """Starts of windows that may end there: a day of a month's end has several."""
-        wall = shown(end).time()
-        for days_on in range(4):
-            day = shown(moved(end, -self.months) + days_on * DAY).date()
-            yield utc(datetime.combine(day, wall))
-
-    def hours(self) -> set[int]:
-        """Where all edges and amounts are whole hours, so is every break point; and what lies just before."""
-        first = moved(self.began, -self.months) - DAY
-        return {
-            at - by for at in range(first, moved(self.as_of, -self.months) + 4 * DAY, HOUR) for by in (0, 1)
-        }
-
-
-def told(case: Case) -> tuple[Facts, Terms, Readings]:
-    certain = [spans(outage) for outage in case.outages]
-    outages = [
-        Outage(id=f"s@{k}", service="s", certain=one, possible=(Span(one[0].start, one[-1].end),), open=False)
-        for k, one in enumerate(certain)
-    ]
-    given = [
-        Spared(
-            Incident(id=f"i{k}", region="r", certain=certain[pool[0]], possible=NOTHING, outages=()),
-            union(*(outages[n].possible for n in pool)),
-        )
-        for k, pool in enumerate(case.pools)
-    ]
-    grace = contract().grace
-    assert grace is not None
-    terms = Terms(
-        commitment="c",
-        stated=case.target,
-        targets=[(Span(*case.lowered), case.half)],
-        minimum=0,
-        grace=msgspec.structs.replace(grace, amount=case.amount),
-        spared=given,
-    )
-    readings = {
-        **contract().all_safe(),
-        "excluded-time": "leaves-period" if case.leaves else "period-stays",
-        "grace-kind": "wall" if case.wall else "accumulated",
-    }
-    states = States(down=union(*certain), edge=NOTHING, up=NOTHING)
-    return Facts(states, outages, excluding(case), spans(case.reserved)), terms, readings
-
-
-def every_position(case: Case) -> tuple[Slide, ...]:
-    length = {months: name for name, months in MONTHS.items()}[case.months]
-    return positions(length, calendar(), case.began, case.as_of)
-
-
-def judged(case: Case, slides: tuple[Slide, ...]) -> Worst:
-    facts, terms, readings = told(case)
-    losses = Losses(Span(case.began - 400 * DAY, case.as_of), facts, terms, readings)
-    return worst(slides, losses, terms.target, terms.turns)
-
-
-def excluding(case: Case) -> list[Deduction]:
-    deduction = Deduction(
-        id="d", kind="force-majeure", clause="c", spans=spans(case.excluded), scope=("*",),
-        standing="accepted", why="", by="test", document=None, sent=None, received=None,
-    )  # fmt: skip
-    return [deduction] if case.excluded else []
-
-
-TURNS = ["2024-01-30", "2024-02-29", "2025-02-28", "2026-02-27", "2026-09-24", "2026-10-24", "2027-02-27"]
-"""Days near which a month later has fewer days, or the clocks change, at either end of a window."""
-
-
-def made_up(seed: int, step: int = 1) -> Case:
-    """Outages near a turn of the calendar and one window later, so that both edges pass some at once.
-
-    All edges and amounts are whole steps.
-    """
-    chance = Random(seed)
-
-    def amount(low: int, high: int) -> int:
-        return max(low, chance.randrange(low, high) // step * step)
-
-    months = chance.choice([1, 1, 1, 12])
-    turn = calendar().midnight(date.fromisoformat(chance.choice(TURNS)))
-    unit = chance.choice([HOUR, 6 * HOUR, DAY])
-    anchors = [turn, moved(turn, months)]
-    edges = set[int]()
-    for _ in range(chance.randrange(3, 9) * 2):
-        edge = chance.choice(anchors) + chance.randrange(-8, 9) * unit // 2 // step * step
-        edges.add(edge + chance.choice([0, 0, amount(0, unit)]))
-    ordered = sorted(edges)
-    outages: list[Naive] = []
-    for piece in zip(ordered[::2], ordered[1::2], strict=False):
-        if outages and chance.random() < 0.3:
-            outages[-1].append(piece)
-        else:
-            outages.append([piece])
-    numbers = range(len(outages))
-    pools = [[k] for k in numbers if chance.random() < 0.6]
-    if chance.random() < 0.5:  # incidents at one time in one region
-        pools += [list(range(k, min(k + 2, len(outages)))) for k in numbers if chance.random() < 0.4]
-    pools.sort(key=lambda pool: (outages[pool[0]][0][0], pool))
-    excluded = []
-    if chance.random() < 0.5:
-        start = chance.choice(ordered) + amount(-unit, unit)
-        excluded = [(start, start + amount(step, 4 * unit))]
-    worst_case = chance.randrange(1, 40)
-    case = Case(
-        months=months,
-        began=turn - amount(0, 5 * unit),
-        as_of=max(ordered[-1], anchors[1]) + amount(0, 8 * unit),
-        outages=outages,
-        pools=pools,
-        amount=amount(step, 3 * unit),
-        excluded=excluded,
-        leaves=chance.random() < 0.5,
-        wall=chance.random() < 0.3,
-        target=1 - Fraction(worst_case * unit, 31 * 24 * HOUR * months * 10),
-        seed=seed,
-        reserved=[],
-        lowered=(0, 1),
-    )
-    case.reserved = [
-        (s + chance.choice([0, (e - s) // 2]), e) for s, e in zip(ordered, ordered[2:], strict=False)
-    ]
-    if chance.random() < 0.3:
-        start = chance.choice(anchors) + amount(-unit, unit)
-        case.lowered = start, start + amount(step, 4 * unit)
-    return case
-
-
-def by_the_hour(seed: int) -> Case:
-    """A case of few positions in which all is whole hours."""
-    case = made_up(seed, HOUR)
-    return replace(case, began=case.as_of - Random(seed).randrange(1, 10 * 24) * HOUR)
-
-
-seeds = st.integers(0, 1 << 32)
 
 
 def in_one(episodes: tuple[Episode, ...], start: int) -> bool:
     return any(one.first.start <= start <= one.last.start for one in episodes)
-
-
-def dipping() -> Case:
-    """The window leaves one outage while it enters another a month later, and is spared half of each."""
-    first = utc(datetime.fromisoformat("2026-05-10T12:00"))
-    second = moved(first, 1)
-    return Case(
-        months=1,
-        began=first - DAY,
-        as_of=second + DAY,
-        outages=[[(first, first + 4 * HOUR)], [(second, second + 4 * HOUR)]],
-        pools=[[0], [1]],
-        amount=2 * HOUR,
-        excluded=[],
-        leaves=False,
-        wall=False,
-        target=1 - Fraction(1, 31 * 24),
-        seed=0,
-        reserved=[],
-        lowered=(0, 1),
-    )
-
-
-def squeezing() -> Case:
-    """As the start passes an outage, its grace moves into a second that has grace of its own, then a third.
-
-    Meanwhile the end passes excluded time, so less is agreed the later a window starts: what is lost falls,
-    stays while the second outage is squeezed out of grace, and falls again. The share lost is highest there.
-    """
-    first = utc(datetime.fromisoformat("2026-05-10T12:00"))
-    return replace(
-        dipping(),
-        as_of=moved(first, 1) + 15 * HOUR,
-        outages=[
-            [(first, first + 15 * HOUR)],
-            [(first + 16 * HOUR, first + 20 * HOUR)],
-            [(first + 21 * HOUR, first + 100 * HOUR)],
-        ],
-        pools=[[0, 1, 2], [1]],
-        amount=10 * HOUR,
-        excluded=[(moved(first, 1), moved(first, 1) + DAY)],
-        leaves=True,
-        target=1 - Fraction(84, 31 * 24 - 7),
-    )
 
 
 def held_to_brute_force(case: Case, starts: set[int]) -> Worst:
@@ -361,13 +71,13 @@ def test_the_worst_sliding_window_equals_brute_force_over_every_break_point(case
     held_to_brute_force(case, case.starts())
 
 
-@given(seeds.map(by_the_hour))
+@given(seeds.map(by_the_hour) | seeds.map(crossing))
 def test_where_all_is_whole_hours_no_hour_is_worse_and_none_just_before_one(case: Case) -> None:
     """Law 8 with no idea of where the break points are: each of them is among these."""
     held_to_brute_force(case, case.hours())
 
 
-@given(seeds.map(made_up), seeds)
+@given(seeds.map(made_up) | seeds.map(crossing), seeds)
 def test_losses_of_any_window_are_those_of_its_attainment(case: Case, seed: int) -> None:
     """Net and claimable, under every reading; also where incidents reach beyond both edges."""
     facts, terms, readings = told(case)
@@ -392,6 +102,7 @@ def test_positions_that_end_in_a_span_are_all_of_those_and_no_other(
     span = Span(middle + since * HOUR, middle + (since + long) * HOUR)
     left = ending(every_position(case), span)
 
+    assert all(one.starts.length > 0 for one in left)
     for start in case.hours():
         kept = [one.window(start) for one in left if one.starts.start <= start < one.starts.end]
         asked = case.admitted(start) and span.start <= moved(start, case.months) < span.end
@@ -464,6 +175,17 @@ def test_the_worst_window_is_an_attainment_like_any_other_with_the_episodes_that
         ]
 
 
+def test_downtime_after_a_turn_of_the_clocks_is_found_too() -> None:
+    """The first windows end on October 24, 2026, in summer time; the outage is on the 26th."""
+    start = (utc(datetime.fromisoformat("2026-10-24T00:00")) - instant(0)) / SECOND
+    made = watched("o" * 60 + "x" * 6 + "o" * 3, "internet.access", every=3600, burst=3600, start=start)
+
+    for found in drawn(made, start + 69 * 3600, "worst"):
+        (episode,) = found["episodes"]
+        assert episode["last"]["end"] == instant(start + 69 * 3600)
+        assert found["finding"] == "MISSED"
+
+
 def test_of_windows_that_are_all_whole_the_latest_is_shown_and_no_episode() -> None:
     for found in drawn(watched("ooo", "internet.access"), 30, "worst"):
         assert found["window"]["end"] == instant(30)
@@ -506,5 +228,33 @@ def test_while_a_start_passes_what_the_clock_skips_a_month_later_the_end_stays()
     start = utc(datetime.fromisoformat("2027-02-28T02:00"))
     (found,) = [s for s in calendar().slides(Span(start, start + HOUR), 1)]
 
+    end = utc(datetime.fromisoformat("2027-03-28T03:00"))
     assert found.stays
-    assert found.window(start + HOUR // 2).end == utc(datetime.fromisoformat("2027-03-28T03:00"))
+    assert found.window(start + HOUR // 2).end == end
+    assert ending([found], Span(end - 1, end)) == ()
+    assert ending([found], Span(end, end + 1)) == (found,)
+
+
+@st.composite
+def clocks(draw: st.DrawFn) -> Calendar:
+    """A zone whose clock is changed now and then by an hour or two, at any hour of any day."""
+    days = draw(st.lists(st.integers(-70, 70), min_size=1, max_size=6, unique=True))
+    middle = utc(datetime.fromisoformat("2027-03-01"))
+    changes = [(middle + 3 * day * DAY + draw(st.integers(0, 23)) * HOUR) for day in sorted(days)]
+    offsets = [draw(st.integers(-2, 2)) * HOUR for _ in changes]
+    return replace(calendar(), transitions=tuple(zip([0, *changes], [0, *offsets], strict=True)))
+
+
+@given(clocks(), st.integers(-120 * 24, 120 * 24), st.integers(1, 90 * 24), st.sampled_from([1, 2, 12]))
+def test_slides_are_every_start_and_end_as_the_calendar_says(
+    clock: Calendar, since: int, long: int, months: int
+) -> None:
+    """Wherever clocks change, at either end of the window and right beside the end of a month."""
+    start = utc(datetime.fromisoformat("2027-02-01")) + since * HOUR
+    found = clock.slides(Span(start, start + long * HOUR), months)
+
+    assert [one.starts.start for one in found] == [start, *(one.starts.end for one in found[:-1])]
+    assert found[-1].starts.end == start + long * HOUR
+    for one in found:
+        for at in {*range(*one.starts, HOUR), *range(one.starts.end - 1, one.starts.start - 1, -HOUR)}:
+            assert one.window(at).end == clock.shift(at, months)
