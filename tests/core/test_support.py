@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from collector.core.account import Account, draw, replay
 from collector.core.contract import Contract
+from collector.core.eligibility import Eligibility
 from collector.core.published import to_json
-from collector.core.support import SupportTime, Ticket
+from collector.core.record import Account as ProviderAccount
+from collector.core.record import Declaration
+from collector.core.support import Known, SupportTime, Ticket, tickets
 from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Instant
 from tests.strategies import T0, Journal, calendar, contract, probe, service
 
@@ -21,19 +24,32 @@ PARIS = ZoneInfo("Europe/Paris")
 EVERYWHERE: dict[str, Any] = {"account": "a", "zones": ("r-a", "r-b")}
 
 
-def drawn(*declared: dict[str, Any], as_of: Instant = T0 + 90 * DAY, by: Contract | None = None) -> Account:
+def drawn(*declared: dict[str, Any]) -> Account:
     journal = Journal().start().clock().plan([service()], [probe()])
     journal.declare("zones", "deployment", **EVERYWHERE)
     for k, fields in enumerate(declared):
         given = {"number": str(k), "severity": 1, "opened": T0, "complete": T0, "scope": ("s",)}
         journal.declare(f"t{k}", "ticket", **{**given, **fields})
-    terms = by or contract()
-    evidence = replay({journal.origin: journal.lines}, terms, as_of)
-    return draw(evidence, terms, calendar(), as_of=as_of, asked=("trailing",))
+    as_of = T0 + 90 * DAY
+    evidence = replay({journal.origin: journal.lines}, contract(), as_of)
+    return draw(evidence, contract(), calendar(), as_of=as_of)
 
 
 def ticket(as_of: Instant = T0 + 90 * DAY, by: Contract | None = None, **fields: Any) -> Ticket:
-    (found,) = drawn(fields, as_of=as_of, by=by).tickets
+    """The ticket alone, without a journal around it."""
+    terms = by or contract()
+    everywhere = Declaration(seq=0, at=0, id="zones", kind="deployment", by="x", **EVERYWHERE)
+    eligibility = Eligibility(
+        contract=terms,
+        calendar=calendar(),
+        accounts={"a": ProviderAccount(id="a", region="r", zones=EVERYWHERE["zones"])},
+        declarations=(everywhere,),
+        as_of=as_of,
+    )
+    usual = {"number": "0", "severity": 1, "opened": T0, "complete": T0, "scope": ("s",)}
+    declared = Declaration(seq=1, at=0, id="t0", kind="ticket", by="x", **{**usual, **fields})
+    known = Known([service()], terms, calendar(), eligibility)
+    (found,) = tickets((everywhere, declared), known, as_of)
     return found
 
 
