@@ -65,20 +65,33 @@ class Breach(NamedTuple):
     """Of the base, by the formula."""
 
     def until(self, others: Sequence["Breach"], ground: Ground) -> Until:
-        """C2, C3: from the end of the first window missed and strictly, or from its own end and extended.
+        """C2, C3: as the contract's safe and its arguable readings have it, whichever are in force.
 
         Of `others`, those about the same downtime may set the clock too: whichever of them the provider
         holds to be the right one, a claim by then is in time.
         """
         counted = self.attainment.claimable.down
-        same = (one.first for one in others if intersection(one.attainment.claimable.down, counted))
+        same = [self, *(one for one in others if intersection(one.attainment.claimable.down, counted))]
+        safe, arguable = ground.contract.all_safe(), ground.contract.all_arguable()
         return Until(
-            safe=_deadline(min((self.first, *same)), ground, "strict"),
-            latest=_deadline(self.attainment.window.span.end, ground, "extended"),
+            safe=min(_due(one, safe, ground) for one in same),
+            latest=_due(self, arguable, ground),
         )
 
 
-_FORWARD: Mapping[Choice, Forward] = {"strict": "strict", "extended": "extended"}
+_STARTS: Mapping[Choice, Callable[[Breach], Instant]] = {
+    "first-missed-window": lambda breach: breach.first,
+    "claimed-window": lambda breach: breach.attainment.window.span.end,
+}
+"""The reading `claim-clock`: what the days run from. Which windows it leaves: `_CLOCKS`."""
+
+
+def _due(breach: Breach, readings: Readings, ground: Ground) -> Instant:
+    start = _STARTS[readings["claim-clock"]](breach)
+    return _deadline(start, ground, FORWARD[readings["clear-days"]])
+
+
+FORWARD: Mapping[Choice, Forward] = {"strict": "strict", "extended": "extended"}
 """The reading `clear-days`, forward."""
 
 
@@ -89,7 +102,7 @@ def _deadline(window_end: Instant, ground: Ground, reading: Forward) -> Instant:
 
 
 def _late(event: Instant, ground: Ground) -> bool:
-    return ground.as_of >= _deadline(event, ground, _FORWARD[ground.readings["clear-days"]])
+    return ground.as_of >= _deadline(event, ground, FORWARD[ground.readings["clear-days"]])
 
 
 def eligible(stake: Stake, promise: str, ground: Ground) -> Stake:

@@ -94,17 +94,27 @@ def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:
 
 def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) -> Iterable[Claim]:
     counted = [eligible(stake, promise, ground) for stake in stakes]
-    plans = [
-        [breach for stake in counted for breach in of_kind(stake, ground)]
-        for of_kind in (sliding, of_calendar)
-    ]
-    unit = _UNITS[ground.readings["penalty-unit"]]
-    in_time = [unit([breach for breach in plan if not breach.late]) for plan in plans]
-    chosen = _WINDOWS[ground.readings["window"]](*in_time)
-    late = [breach for plan in plans for breach in plan if breach.late]
-    either = [breach for plan in in_time for breach in plan]
+    said, choice = ground.contract, ground.readings["window"]
+    either = {"window": choice}, said.all_safe(), said.all_arguable()
+    kinds = {kind for readings in either for kind in _WINDOWS[readings["window"]].kinds}
+    plans = {
+        kind: [breach for stake in counted for breach in of_kind(stake, ground)]
+        for kind, of_kind in _PLANS.items()
+        if kind in kinds
+    }
+    unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
+    mine = [plans[kind] for kind in windows.kinds]
+    chosen = windows.of([unit([breach for breach in plan if not breach.late]) for plan in mine])
+    late = [breach for plan in mine for breach in plan if breach.late]
+    others = [breach for plan in plans.values() for breach in plan]
     for breach in [*chosen, *late]:
-        yield _claim(promise, breach, either, ground, known)
+        yield _claim(promise, breach, others, ground, known)
+
+
+_PLANS: Mapping[Kind, Callable[[Stake, Ground], Iterable[Breach]]] = {
+    "sliding": sliding,
+    "calendar": of_calendar,
+}
 
 
 # ---------------------------------------------------------------------------------- what a claim looks like
@@ -255,25 +265,25 @@ def _disjoint(of: Sequence[Breach]) -> Sequence[Breach]:
 # ------------------------------------------------------------------------------------------ reading window
 
 
-def _smaller_credit(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:
-    return min(sliding, of_calendar, key=_worth)
+class _Windows(NamedTuple):
+    """Which plans a choice looks at, and which of them it takes; of equals, the first."""
+
+    kinds: Sequence[Kind]
+    of: Callable[[Sequence[Sequence[Breach]]], Sequence[Breach]]
 
 
-def _larger_credit(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:
-    return max(sliding, of_calendar, key=_worth)
+def _smaller_credit(plans: Sequence[Sequence[Breach]]) -> Sequence[Breach]:
+    return min(plans, key=_worth)
 
 
-def _only_sliding(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:  # noqa: ARG001
-    return sliding
+def _larger_credit(plans: Sequence[Sequence[Breach]]) -> Sequence[Breach]:
+    return max(plans, key=_worth)
 
 
-def _only_calendar(sliding: Sequence[Breach], of_calendar: Sequence[Breach]) -> Sequence[Breach]:  # noqa: ARG001
-    return of_calendar
-
-
-_WINDOWS: Mapping[Choice, Callable[[Sequence[Breach], Sequence[Breach]], Sequence[Breach]]] = {
-    "smaller-credit": _smaller_credit,
-    "larger-credit": _larger_credit,
-    "sliding": _only_sliding,
-    "calendar": _only_calendar,
+_WINDOWS: Mapping[Choice, _Windows] = {
+    "smaller-credit": _Windows(("sliding", "calendar"), _smaller_credit),
+    "larger-credit": _Windows(("sliding", "calendar"), _larger_credit),
+    # Contracts that leave no doubt.
+    "sliding": _Windows(("sliding",), _larger_credit),
+    "calendar": _Windows(("calendar",), _larger_credit),
 }

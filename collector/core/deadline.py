@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+from collector.core.breach import FORWARD
 from collector.core.calendar import Calendar
 from collector.core.claim import Claim
 from collector.core.contract import Contract, Due
@@ -48,14 +49,16 @@ def deadlines(
             if one.safe is not None
         )
     if terms.contest is not None:
-        found += _contests(declarations, terms.contest, calendar)
+        found += _contests(declarations, terms.contest, contract, calendar)
     if terms.credit is not None:
         found += (_expiry(d, terms.credit, calendar) for d in declarations if d.kind == "credit")
     still = (one for one in found if one.latest is None or one.latest > as_of)
     return tuple(sorted(still, key=lambda one: (one.safe, one.task, one.about)))
 
 
-def _contests(declarations: Sequence[Declaration], due: Due, calendar: Calendar) -> Iterable[Deadline]:
+def _contests(
+    declarations: Sequence[Declaration], due: Due, contract: Contract, calendar: Calendar
+) -> Iterable[Deadline]:
     """Invoices that came after a claim and should have held its credit (clause 15)."""
     owed = [claim for claim in declarations if claim.kind == "claim" and is_live(claim, declarations)]
     for invoice in declarations:
@@ -64,7 +67,8 @@ def _contests(declarations: Sequence[Declaration], due: Due, calendar: Calendar)
             continue
         if any(claim.account == invoice.account and claim.at < issued for claim in owed):
             safe, latest = (
-                calendar.deadline(issued, due.within, due.unit, reading) for reading in ("strict", "extended")
+                calendar.deadline(issued, due.within, due.unit, FORWARD[readings["clear-days"]])
+                for readings in (contract.all_safe(), contract.all_arguable())
             )
             yield Deadline("contest", invoice.id, safe, latest, due.clause)
 

@@ -1,18 +1,17 @@
 """What an account says about all that a scenario asks, and what the scenario expects, in the same terms."""
 
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
 from typing import Any
 
 from collector import contracts
 from collector.core.account import Account, draw, replay
 from collector.core.attainment import Attainment
-from collector.core.contract import ratio
 from collector.core.timeline import Spans, duration, spans
 from collector.errors import UncountableJournal, UsageError
+from tests.scenario.settled import settled, settled_expected
 from tests.scenario.story import Question, Scenario
-from tests.scenario.told import ANSWERS, Asked
-from tests.scenario.words import Times, amount
+from tests.scenario.told import ANSWERS, SETTLED, Asked
+from tests.scenario.words import Times, amount, fraction
 
 
 def found(scenario: Scenario, question: Question, asked: Asked) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def found(scenario: Scenario, question: Question, asked: Asked) -> dict[str, Any
         words = asked.refused or ""
         return {"refused": words if words and words in str(refused) else str(refused)}
     told = [answer for answer in ANSWERS if getattr(asked, answer) is not None]
-    return {answer: _answer(answer, account, question, asked) for answer in told}
+    return {answer: _answer(answer, account, scenario, question, asked) for answer in told}
 
 
 def _drawn(scenario: Scenario, question: Question) -> Account:
@@ -70,7 +69,9 @@ OF_ATTAINMENT: dict[str, Callable[[Attainment], Any]] = {
 }
 
 
-def _answer(answer: str, account: Account, question: Question, asked: Asked) -> Any:
+def _answer(answer: str, account: Account, scenario: Scenario, question: Question, asked: Asked) -> Any:
+    if answer in SETTLED:
+        return settled(answer, account, scenario, question, asked)
     if answer in OF_ACCOUNT:
         return OF_ACCOUNT[answer](account)
     if answer == "standing":
@@ -139,9 +140,11 @@ def expected(asked: Asked, times: Times) -> dict[str, Any]:
         if answer in DURATIONS:
             wanted[answer] = amount(value)
         elif answer in RATIOS:
-            wanted[answer] = _ratio(value)
+            wanted[answer] = None if value == "none" else fraction(value)
         elif answer in ("deducted", "excluded"):
             wanted[answer] = {kind: amount(text) for kind, text in value.items()}
+        elif answer in SETTLED:
+            wanted[answer] = settled_expected(answer, value, times)
         elif answer == "tickets":
             wanted[answer] = {number: _ticket_expected(parts) for number, parts in value.items()}
         elif answer in ("certain", "possible"):
@@ -156,9 +159,3 @@ def _ticket_expected(parts: Mapping[str, Any]) -> dict[str, Any]:
         else {k: amount(v) if k in OF_TICKET and v != "none" else v for k, v in expected.items()}
         for part, expected in parts.items()
     }
-
-
-def _ratio(text: str) -> Fraction | None:
-    if text == "none":
-        return None
-    return Fraction(text) if "/" in text else ratio(text)

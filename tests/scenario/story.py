@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,8 +12,11 @@ from collector.core.contract import Contract
 from collector.core.record import DEDUCTION_KINDS, Declaration, Service
 from collector.core.timeline import SECOND, Instant, Span
 from tests.scenario.told import Asked, AskedProbe, Told, typed
-from tests.scenario.words import SEES, Saying, ScenarioError, Times, amount, sayings
+from tests.scenario.words import SEES, Saying, ScenarioError, Times, amount, cents, months, sayings
 from tests.strategies import SHIPPED, T0, Journal, probe
+
+CONTRACTS = (SHIPPED.parent, Path(__file__).parents[1] / "contracts")
+"""Where contracts of scenarios lie."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,8 @@ class _Story:
             if asked.observer == observer:
                 entries += self._samples(name, asked)
         entries.append((begin, -2, lambda j, at: self._started(j, at, {})))
-        entries += [
-            self._declaration(k, d) for k, d in enumerate(self.told.declared) if observer == self._first
-        ]
+        if observer == self._first:
+            entries += [self._declaration(k, declared) for k, declared in enumerate(self._declared())]
         return self._written(observer, sorted(entries, key=lambda entry: entry[:2]))
 
     @property
@@ -167,8 +170,37 @@ class _Story:
 
     # ------------------------------------------------------------------------------------ what was declared
 
+    def _declared(self) -> Iterator[Mapping[str, Any]]:
+        """What the scenario declares; its invoices; a notice of each span that it says is reserved."""
+        yield from self.told.declared
+        for text, due in self.told.invoices.items():
+            for month in months(text):
+                one = {
+                    "kind": "invoice",
+                    "account": "a",
+                    "month": month,
+                    "amount_cents": int(cents(due) or 0),
+                }
+                yield {"id": f"invoice-{month}", **one}
+        for k, text in enumerate(self.told.reserved):
+            end = text.partition(" to ")[2]
+            came = {"state": "delivered", "sent": end, "received": end, "at": end}
+            named = [service.name for service in self.services]
+            yield {"id": f"notice-{k + 1}", "kind": "notice", "services": named, "possible": [text], **came}
+
     def _declaration(self, k: int, given: Mapping[str, Any]) -> Entry:
-        moments = {"sent", "received", "opened", "complete", "first_answer", "solved", "issued", "from", "to"}
+        moments = {
+            "sent",
+            "received",
+            "opened",
+            "complete",
+            "first_answer",
+            "solved",
+            "issued",
+            "from",
+            "to",
+            "expires",
+        }
         spans = {"spans", "waiting", "certain", "possible"}
         fields: dict[str, Any] = {"id": f"d{k + 1}", "by": "customer"}
         if given.get("kind") in DEDUCTION_KINDS:
@@ -205,7 +237,10 @@ def _services(told: Told, named: Mapping[str, Mapping[str, Any]]) -> list[Servic
 
 def understood(told: Told) -> Scenario:
     """The journals and the questions of a scenario; ScenarioError for what cannot be understood."""
-    contract = contracts.load(SHIPPED.with_name(f"{told.contract}.toml"))[0]
+    file = next((one for folder in CONTRACTS if (one := folder / f"{told.contract}.toml").exists()), None)
+    if file is None:
+        raise ScenarioError(f'{told.name}: no contract is called "{told.contract}"')
+    contract = contracts.load(file)[0]
     calendar = contracts.calendar(contract)
     times = Times(told.date, None if told.zone == "UTC" else calendar)
     observers = ["observer", *(one.observer for one in told.probes.values())]
@@ -221,13 +256,13 @@ def understood(told: Told) -> Scenario:
 
 
 def _question(told: Told, asked: Asked, times: Times, said: Sequence[Saying]) -> Question:
-    window_text = asked.window or told.window
+    as_of_text = asked.as_of or told.as_of
+    window_text = asked.window or told.window or ("trailing" if as_of_text else "")
     if not window_text:
         raise ScenarioError(f"{told.name}: expected a window, got none")
     window: Span | str = window_text
     if window_text not in ("trailing", "calendar"):
         window = times.span(window_text)
-    as_of_text = asked.as_of or told.as_of
     if as_of_text:
         as_of = times.instant(as_of_text)
     elif isinstance(window, Span):

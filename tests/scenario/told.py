@@ -13,6 +13,53 @@ from tests.strategies import SHIPPED
 FOLDER = Path(__file__).parents[1] / "scenarios"
 
 
+class AskedClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is expected of one claim."""
+
+    account: str | None = None
+    commitment: str | None = None
+    service: str | None = None
+    kind: str | None = None
+    window: str | None = None
+    counted: str | None = None
+    attained: str | None = None
+    share: str | None = None
+    base: str | None = None
+    invoiced: tuple[str, ...] | None = None
+    not_invoiced: tuple[str, ...] | None = None
+    by_formula: str | None = None
+    parts: dict[str, str] | None = None
+    after_invoice_cap: str | None = None
+    credit: str | None = None
+    safe: str | None = None
+    latest: str | None = None
+    state: str | None = None
+    missing: tuple[str, ...] | None = None
+    flags: tuple[str, ...] | None = None
+
+
+class AskedReservation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is expected of how notices cover one outage."""
+
+    service: str | None = None
+    notices: tuple[str, ...] | None = None
+    reserved: tuple[str, ...] | None = None
+    waived: tuple[str, ...] | None = None
+    open: tuple[str, ...] | None = None
+    safe: str | None = None
+    latest: str | None = None
+
+
+class AskedDeadline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is expected of one thing to do."""
+
+    task: str | None = None
+    about: str | None = None
+    safe: str | None = None
+    latest: str | None = None
+    clause: str | None = None
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question and its answer; what the question leaves out is the scenario's."""
 
@@ -51,11 +98,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     latency: dict[str, int] | None = None
     tickets: dict[str, dict[str, Any]] | None = None
     warnings: tuple[str, ...] | None = None
+    # of what it comes to
+    claims: tuple[AskedClaim, ...] | None = None
+    total: dict[str, str] | None = None
+    reservations: tuple[AskedReservation, ...] | None = None
+    deadlines: tuple[AskedDeadline, ...] | None = None
+    effect: dict[str, dict[str, tuple[str, str]]] | None = None
     refused: str | None = None
 
 
 QUESTION = ("window", "as_of", "readings", "service", "commitment")
 ANSWERS = tuple(f.name for f in msgspec.structs.fields(Asked) if f.name not in QUESTION)
+SETTLED = ("claims", "total", "reservations", "deadlines", "effect")
+"""Answers about what an account comes to."""
 
 
 class AskedProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +134,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     services: dict[str, dict[str, Any]] = {}
     probes: dict[str, AskedProbe] = {}
     plans: dict[str, dict[str, dict[str, Any]]] = {}
+    invoices: dict[str, str] = {}
+    reserved: tuple[str, ...] = ()
     declared: tuple[dict[str, Any], ...] = ()
     timeline: str = ""
     window: str = ""
@@ -95,11 +152,13 @@ def files() -> list[Path]:
 def read(text: str, place: str) -> list[Told]:
     """The scenarios of one file; ScenarioError names every word that is not known."""
     raw = tomllib.loads(text)
-    strange = sorted(raw.keys() - {"scenario"})
+    strange = sorted(raw.keys() - {"usual", "scenario"})
     if strange:
         raise ScenarioError(f"{place}: expected [[scenario]], got {', '.join(strange)}")
     found = []
-    for one in raw.get("scenario", []):
+    usual = raw.get("usual", {})
+    for own in raw.get("scenario", []):
+        one = {**usual, **own, "declared": [*usual.get("declared", []), *own.get("declared", [])]}
         where = f"{place}: {one.get('name', 'a scenario without a name')}"
         told = typed({**one, "expected": _several(one.get("expected", []))}, Told, where)
         if not told.expected:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
 
 from collector.core.calendar import Calendar
+from collector.core.contract import ratio
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import SECOND, Duration, Instant, Span, duration_of
 
@@ -34,6 +36,34 @@ def _amount(part: str) -> Duration:
         raise ScenarioError(f'expected a duration like "1h 30m", got "{part}"') from error
 
 
+def fraction(text: str) -> Fraction:
+    """The share that "99.8 %" or "2/3" is."""
+    try:
+        return Fraction(text) if "/" in text else ratio(text)
+    except ValueError as error:
+        raise ScenarioError(f'expected a share like "99.8 %" or "2/3", got "{text}"') from error
+
+
+def cents(text: str) -> Fraction | None:
+    """The cents that "3 390.00 EUR" or "2125/27 EUR" is, exactly; None for "none"."""
+    if text == "none":
+        return None
+    match = re.fullmatch(r"([0-9 ]+(?:\.[0-9]{1,2}|/[0-9 ]+)?) EUR", text)
+    if match is None:
+        raise ScenarioError(f'expected an amount like "3 390.00 EUR", got "{text}"')
+    return Fraction(match[1].replace(" ", "")) * 100
+
+
+def months(text: str) -> list[str]:
+    """The months that "2026-09" or "2025-08 to 2026-07" is."""
+    first, _, last = text.partition(" to ")
+    ends = [re.fullmatch(r"(\d{4})-(\d\d)", month) for month in (first, last or first)]
+    if ends[0] is None or ends[1] is None:
+        raise ScenarioError(f'expected months like "2025-08 to 2026-07", got "{text}"')
+    low, high = (int(end[1]) * 12 + int(end[2]) - 1 for end in ends if end)
+    return [f"{n // 12}-{n % 12 + 1:02}" for n in range(low, high + 1)]
+
+
 @dataclass(frozen=True)
 class Times:
     """How a scenario writes times: of a day in UTC, or in the contract's zone."""
@@ -55,6 +85,12 @@ class Times:
         if self.calendar is not None:
             return self.calendar.instant_of(midnight, clock)
         return (midnight - date(1970, 1, 1)).days * 86_400 * SECOND + clock
+
+    def until(self, text: str) -> Instant:
+        """The end of the day "2026-09-21" in the contract's zone, or the instant that `instant` takes."""
+        if self.calendar is None or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return self.instant(text)
+        return self.calendar.midnight(date.fromisoformat(text) + timedelta(1))
 
     def span(self, text: str) -> Span:
         """The span that "10:00 to 11:00" is."""
