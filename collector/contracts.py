@@ -243,6 +243,8 @@ def _numbers(contract: Contract) -> Iterator[str]:
     terms = {key: getattr(deadlines, key) for key in deadlines.__struct_fields__}
     if deadlines.reservation is not None and deadlines.reservation.unit != "hours":
         yield f'deadlines.reservation.unit: expected "hours", got {shown(deadlines.reservation.unit)}'
+    if deadlines.hardware_notice is not None and deadlines.hardware_notice.unit == "hours":
+        yield 'deadlines.hardware_notice.unit: expected days or longer, got "hours"'
     counts = {f"deadlines.{key}.within": due.within for key, due in terms.items() if due is not None}
     counts |= {
         f"deductions[{k}].notice_clear_days": rule.notice_clear_days

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from collector.contracts import calendar, decoded, load
-from collector.core.account import draw, replay
+from collector.core.account import draw, replay, settle
 from collector.core.contract import Contract
 from collector.core.published import to_json
 from collector.core.record import (
@@ -107,15 +107,10 @@ def _toml(value: Any) -> str:
 LEAVES = dict(leaves(RAW))
 
 NOT_YET_USED = {
-    # C2 to C5: claims, credits and the ledger of either
-    "deadlines.claim.within", "deadlines.contest.within", "deadlines.credit.within",
-    "deadlines.hardware_notice.within",
-    "penalty.factor", "penalty.base_months", "penalty.cap_of_base", "penalty.cap_of_invoice",
-    "liability.billings", "liability.billings_past", "liability.past_days",
     # checked against the settings' probes (tests/test_settings.py), in no figure
     "throttle.identical_apart",
 }  # fmt: skip
-"""Read, and in no figure or deadline of an account yet; whoever uses one takes it off this list."""
+"""Read, and in no figure or deadline of an account; whoever uses one takes it off this list."""
 
 
 def instant(text: str) -> Instant:
@@ -127,7 +122,7 @@ AS_OF = START + 3 * DAY
 
 
 def lines() -> list[Line]:
-    """An hour in which everything fails twice, five minutes apart, and is slow now and then."""
+    """Hours in which everything fails thrice, the last time for long, and is slow now and then."""
     contract, sha256 = load(FILE)
     commitments = tuple(c.id for c in contract.commitments)
     service = Service(name="all", account="a", region="r", commitments=commitments, witnesses=1)
@@ -143,8 +138,8 @@ def lines() -> list[Line]:
             services=(service,), probes=(probe,),
         ),
     ]  # fmt: skip
-    down = {*range(10, 20), *range(25, 40)}
-    for k in range(60):
+    down = {*range(10, 20), *range(25, 40), *range(60, 150)}
+    for k in range(160):
         sent, failed = START + k * MINUTE, k in down
         latency = None if failed else (3 * MILLISECOND, 40 * MILLISECOND, 500 * MILLISECOND)[k % 3]
         found.append(
@@ -154,16 +149,17 @@ def lines() -> list[Line]:
                 reason=Reason.REFUSED if failed else Reason.NONE, value=latency, error=0, phases={}, facts={},
             )
         )  # fmt: skip
-    return [*found, *declared(len(found))]
+    told = [*declared(), *on_the_books()]
+    return found + [msgspec.structs.replace(one, seq=len(found) + k) for k, one in enumerate(told)]
 
 
-def declared(seq: int) -> list[Line]:
+def declared() -> list[Declaration]:
     """Maintenance announced just in time, a notice too late for the first minutes of the first outage, and a
     working week's ticket of each severity."""
     week = instant("2026-06-01T06:00:00"), instant("2026-06-05T20:00:00")
     tickets = [
         Declaration(
-            seq=seq + 1 + severity, at=AS_OF - HOUR, id=f"t{severity}", kind="ticket", by="x", scope=("*",),
+            seq=0, at=AS_OF - HOUR, id=f"t{severity}", kind="ticket", by="x", scope=("*",),
             number=str(severity), severity=severity, opened=week[0], complete=week[0], first_answer=week[1],
             solved=week[1],
         )
@@ -171,16 +167,46 @@ def declared(seq: int) -> list[Line]:
     ]  # fmt: skip
     return [
         Declaration(
-            seq=seq, at=AS_OF - HOUR, id="m", kind="planned-maintenance", by="x", scope=("*",),
+            seq=0, at=AS_OF - HOUR, id="m", kind="planned-maintenance", by="x", scope=("*",),
             standing="accepted", spans=((START + 30 * MINUTE, START + 34 * MINUTE),),
             sent=instant("2026-06-07T12:00:00"), received=instant("2026-06-07T12:00:00"),
         ),
         Declaration(
-            seq=seq + 1, at=AS_OF - HOUR, id="n", kind="notice", by="x", services=("all",), state="sent",
-            possible=((START, START + HOUR),), certain=(), ongoing=False,
+            seq=0, at=AS_OF - HOUR, id="n", kind="notice", by="x", services=("all",), state="sent",
+            possible=((START, START + 3 * HOUR),), certain=(), ongoing=False,
             sent=START + 48 * HOUR + 15 * MINUTE, received=START + 48 * HOUR + 15 * MINUTE,
         ),
         *tickets,
+    ]  # fmt: skip
+
+
+def on_the_books() -> list[Declaration]:
+    """A complete ticket during the outages, a year and a half of invoices of which the newest is low, and a
+    claim sent and a credit granted this year, which leave little under any cap."""
+    months = [f"2025-{n:02}" for n in range(1, 13)] + [f"2026-{n:02}" for n in range(1, 7)]
+    invoices = [
+        Declaration(
+            seq=0, at=AS_OF - HOUR, id=f"invoice-{month}", kind="invoice", by="x", account="a", month=month,
+            amount_cents=20_000 if k == 17 else 1_000_000 + 1_000 * k,
+            issued=AS_OF - HOUR if k == 17 else instant("2026-01-01T00:00:00"),
+        )
+        for k, month in enumerate(months)
+    ]  # fmt: skip
+    return [
+        Declaration(
+            seq=0, at=AS_OF - HOUR, id="t0", kind="ticket", by="x", scope=("*",), number="0", severity=1,
+            opened=START, complete=START,
+        ),
+        Declaration(
+            seq=0, at=START - DAY, id="c", kind="claim", by="x", number="c", statement="s", account="a",
+            amount_cents=5_000, state="sent", commitment="compute.zone", services=("other",),
+            certain=((START - 9 * DAY, START - 9 * DAY + HOUR),),
+        ),
+        Declaration(
+            seq=0, at=AS_OF - DAY, id="cr", kind="credit", by="x", account="a", claim="b", month="2026-02",
+            amount_cents=1_010_000,
+        ),
+        *invoices,
     ]  # fmt: skip
 
 
@@ -190,11 +216,12 @@ def evidence() -> list[Line]:
 
 
 def figures(contract: Contract) -> list[Any]:
-    """The account all-safe and all-arguable, as it is published."""
+    """The account all-safe and all-arguable, with its claims, as it is published."""
     told = replay({"o": evidence()}, contract, AS_OF)
     return [
-        to_json(draw(told, contract, calendar(contract), as_of=AS_OF, readings=readings))
+        to_json(drawn, settle(drawn))
         for readings in (contract.all_safe(), contract.all_arguable())
+        for drawn in [draw(told, contract, calendar(contract), as_of=AS_OF, readings=readings)]
     ]
 
 

@@ -177,6 +177,11 @@ WRONG = [
     ("within = 48", "within = 0", "deadlines.reservation.within: expected at least 1, got 0"),
     ("within = 48", "", "deadlines.reservation.within: expected an integer, got nothing"),
     ("within = 48", "within = true", "deadlines.reservation.within: expected an integer, got true"),
+    (
+        'within = 14\nunit = "days"',
+        'within = 14\nunit = "hours"',
+        'deadlines.hardware_notice.unit: expected days or longer, got "hours"',
+    ),
     ('unit = "hours"', 'unit = "days"', 'deadlines.reservation.unit: expected "hours", got "days"'),
     ('unit = "clear-days"', 'unit = "weeks"', 'deadlines.claim.unit: expected "hours" or "days" or '),
     ('zone = "Europe/Paris"', 'zone = "Europe/Lutetia"',

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 from collector.core.calendar import Back, Calendar
 from collector.core.contract import Choice, Contract, DeductionRule, Readings
@@ -137,7 +138,7 @@ _RULES: Mapping[str, Callable[[Declaration, Span, DeductionRule, Calendar, Readi
 }
 
 
-def noticed(declared: Declaration, readings: Readings) -> Instant | None:
+def noticed(declared: Declaration | Deduction, readings: Readings) -> Instant | None:
     """When a mail of the provider counts as given: reading `notice-time`."""
     sent, received = declared.sent, declared.received
     earlier, later = (sent, received) if _THEIRS_COUNT_SENT[readings["notice-time"]] else (received, sent)
@@ -145,6 +146,29 @@ def noticed(declared: Declaration, readings: Readings) -> Instant | None:
 
 
 _THEIRS_COUNT_SENT = {"theirs-sent-ours-received": True, "theirs-received-ours-sent": False}
+
+
+class HardwareNotice(NamedTuple):
+    """How early the provider wrote, against what it says it does before maintenance of hardware."""
+
+    clause: str
+    enough_from: Instant
+    """The beginning of the first day that the mail was early enough for."""
+    kept: bool
+
+
+def hardware_notice(
+    one: Deduction, contract: Contract, calendar: Calendar, readings: Readings
+) -> HardwareNotice | None:
+    """Whether a mail about maintenance came as early as for hardware; where not, it is deducted all the same.
+
+    None for what is no maintenance, for maintenance without a notice, and where the contract says nothing.
+    """
+    due, notice = contract.deadlines.hardware_notice, noticed(one, readings)
+    if due is None or notice is None or one.kind != "planned-maintenance":
+        return None
+    enough = calendar.midnight(calendar.last_day(calendar.date_of(notice), due.within, due.unit, "strict"))
+    return HardwareNotice(due.clause, enough, all(span.start >= enough for span in one.spans))
 
 
 def deductions(

@@ -11,9 +11,11 @@ from typing import Any
 
 from collector.core.account import NOT_SETTLED, Account, Settlement
 from collector.core.attainment import Attainment, Line
+from collector.core.breach import Ground
 from collector.core.claim import Claim
+from collector.core.contract import Contract
 from collector.core.deadline import Deadline
-from collector.core.deduction import Deduction
+from collector.core.deduction import Deduction, hardware_notice
 from collector.core.durability import DurabilityFigure, Place
 from collector.core.effect import Effect, Moved
 from collector.core.incident import Incident
@@ -45,12 +47,12 @@ def to_json(
         "outages": [_outage(o, of.get(o.id)) for o in account.outages],
         "blips": [_outage(o, None) for o in account.blips],
         "incidents": [_incident(i) for i in account.incidents],
-        "deductions": [_deduction(d) for d in account.deductions],
+        "deductions": [_deduction(d, account.ground) for d in account.deductions],
         "latency": [_latency(one) for one in account.latency],
         "durability": [_durability(one) for one in account.durability],
         "tickets": [_ticket(t) for t in account.tickets],
         "reservations": [_reservation(one) for one in settlement.reservations],
-        "claims": [_claim(one) for one in settlement.claims],
+        "claims": [_claim(one, account.ground.contract) for one in settlement.claims],
         "deadlines": [_deadline(one) for one in settlement.deadlines],
         "readings_effect": [_effect(one) for one in effects],
         "flags": account.flags,
@@ -124,7 +126,9 @@ def _incident(i: Incident) -> dict[str, Any]:
     }
 
 
-def _deduction(d: Deduction) -> dict[str, Any]:
+def _deduction(d: Deduction, ground: Ground) -> dict[str, Any]:
+    """`hardware_notice` says whether a mail about maintenance came as early as promised for hardware."""
+    early = hardware_notice(d, ground.contract, ground.calendar, ground.readings)
     return {
         "id": d.id,
         "kind": d.kind,
@@ -137,6 +141,7 @@ def _deduction(d: Deduction) -> dict[str, Any]:
         "document": d.document,
         "sent": d.sent,
         "received": d.received,
+        "hardware_notice": None if early is None else early._asdict(),
     }
 
 
@@ -219,8 +224,9 @@ def _ticket(t: Ticket) -> dict[str, Any]:
     }
 
 
-def _claim(one: Claim) -> dict[str, Any]:
-    found = one.attainment
+def _claim(one: Claim, contract: Contract) -> dict[str, Any]:
+    """`liability` is the limit of what may be asked for beyond penalties: in billings, not computed."""
+    found, beyond = one.attainment, contract.liability
     return {
         "id": one.id,
         "account": one.account,
@@ -245,6 +251,7 @@ def _claim(one: Claim) -> dict[str, Any]:
         "credit_cents": None if one.credit is None else one.credit.__floor__(),
         "needs": [{"what": n.what, "met": n.met, "by": n.by} for n in one.needs],
         "complete": all(n.met for n in one.needs),
+        "liability": None if beyond is None else {k: getattr(beyond, k) for k in beyond.__struct_fields__},
         "flags": found.flags,
     }  # fmt: skip
 

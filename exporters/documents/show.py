@@ -1,4 +1,4 @@
-"""How instants, durations and ratios are put on a screen: readable, exact, and never rounded up."""
+"""How instants, durations, ratios and amounts are put on a screen: readable, exact, and never rounded up."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from fractions import Fraction
@@ -55,6 +55,18 @@ def clocked(length: Duration) -> str:
 def grouped(number: int) -> str:
     """A whole number in groups of three digits: "2 678 400 000 000"."""
     return f"{number:,}".replace(",", SPACE)
+
+
+def money(cents: Fraction, currency: str) -> str:
+    """An amount in hundredths of its currency, rounded down to a whole one, never up (T2): "3 390.00 EUR"."""
+    whole = cents.__floor__()
+    units, rest = divmod(abs(whole), 100)
+    return f"{'-' if whole < 0 else ''}{grouped(units)}.{rest:02}{SPACE}{currency}"
+
+
+def left(length: Duration) -> str:
+    """The time that is left, cut to whole minutes: never more than there is."""
+    return duration(length - length % MINUTE) if length >= MINUTE else "less than a minute"
 
 
 def size(count: int) -> str:

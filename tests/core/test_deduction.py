@@ -9,6 +9,7 @@ import pytest
 
 from collector.core.contract import DeductionRule
 from collector.core.deduction import Deduction
+from collector.core.published import to_json
 from collector.errors import UncountableJournal
 from tests.strategies import (
     T0,
@@ -18,6 +19,7 @@ from tests.strategies import (
     attainment,
     calendar,
     contract,
+    instant,
     seconds,
     watched,
 )
@@ -317,3 +319,38 @@ def test_an_exclusion_over_unknown_time_changes_nothing() -> None:
     more.declare(**force("f", (200, 300)))
 
     assert attainment(plain, until=1000) == attainment(more, until=1000)
+
+
+# ------------------------------------------------------------------------ clause 20, told beside the figures
+
+
+def published(made: Journal) -> list[dict[str, Any]]:
+    """The deductions of an account in its published form."""
+    found: list[dict[str, Any]] = to_json(account(made, until=600, as_of=600))["deductions"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("starts", "sent", "kept"),
+    [
+        ("2026-10-28T00:00", "2026-10-14T23:59", True),
+        ("2026-10-27T23:59", "2026-10-14T00:00", False),
+    ],
+)
+def test_maintenance_says_whether_the_mail_came_as_early_as_promised_for_hardware(
+    starts: str, sent: str, kept: bool
+) -> None:
+    """Two weeks ahead, says clause 20; what came later is deducted all the same."""
+    start = _paris(starts)
+
+    (told,) = published(maintained(spans=((start, start + 1),), sent=_paris(sent)))
+
+    assert told["standing"] == "accepted"
+    day = instant(_paris("2026-10-28T00:00"))
+    assert told["hardware_notice"] == {"clause": "20", "enough_from": day, "kept": kept}
+
+
+def test_nothing_is_said_of_hardware_about_what_is_no_maintenance_or_bears_no_date() -> None:
+    told = published(maintained(sent=None).declare(**force()))
+
+    assert [one["hardware_notice"] for one in told] == [None, None]

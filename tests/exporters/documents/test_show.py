@@ -1,4 +1,4 @@
-"""Instants, durations and ratios as people see them."""
+"""Instants, durations, ratios and amounts as people see them."""
 
 from datetime import UTC
 from fractions import Fraction
@@ -38,6 +38,39 @@ def test_instants_carry_their_offset_and_every_microsecond(at: int, where: ZoneI
 )
 def test_durations_are_told_in_full(length: int, text: str) -> None:
     assert show.duration(length) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (DAY + MINUTE + 59 * SECOND + 999_999, "1 d 1 min"),
+        (MINUTE, "1 min"),
+        (MINUTE - 1, "less than a minute"),
+    ],
+)
+def test_time_that_is_left_is_never_more_than_there_is(length: int, text: str) -> None:
+    assert show.left(length) == text
+
+
+@pytest.mark.parametrize(
+    ("cents", "text"),
+    [
+        (Fraction(339_000), "3 390.00 EUR"),
+        (Fraction(123_456_789_999, 1000), "1 234 567.89 EUR"),
+        (Fraction(9_999, 10_000), "0.00 EUR"),
+        (Fraction(5), "0.05 EUR"),
+        (Fraction(-1, 2), "-0.01 EUR"),  # down, not towards nothing
+    ],
+)
+def test_amounts_are_rounded_down_to_the_cent(cents: Fraction, text: str) -> None:
+    assert show.money(cents, "EUR").replace(show.SPACE, " ") == text
+
+
+@given(st.fractions(min_value=0))
+def test_no_amount_is_shown_as_more_than_it_is(cents: Fraction) -> None:
+    shown = show.money(cents, "EUR").removesuffix(f"{show.SPACE}EUR").replace(show.SPACE, "").replace(".", "")
+
+    assert int(shown) <= cents < int(shown) + 1
 
 
 @pytest.mark.parametrize(
