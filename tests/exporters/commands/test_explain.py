@@ -17,6 +17,7 @@ from tests.exporters.journals import BEGAN, CONTRACT_FILE, day, numbered, write
 AT = str(BEGAN + HOUR)
 TROUBLE = [("", Outcome.OK)] * 5 + [("api", Outcome.FAILED)] * 40 + [("", Outcome.OK)] * 5
 FIRST_FAILED, LAST_FAILED = BEGAN + 50 * SECOND, BEGAN + 440 * SECOND
+GRACE = 120 * SECOND
 WINDOW = ["--from", str(BEGAN), "--to", str(BEGAN + 500 * SECOND)]
 
 
@@ -81,7 +82,7 @@ def test_the_ledger_runs_from_raw_downtime_to_what_may_be_claimed(page: str) -> 
         else:
             assert amount == left
     assert left == 0
-    assert ("-", 60 * SECOND) in rows
+    assert [row for row in rows if row[0] == "-"][:2] == [("-", 60 * SECOND), ("-", GRACE)]
 
 
 def test_what_takes_time_off_is_told_with_its_notice_and_what_does_not_with_the_reason(page: str) -> None:
@@ -120,7 +121,7 @@ def test_the_comparison_with_the_target_can_be_done_again(page: str) -> None:
     (kept, d, _), (n, whole, _) = products[:2]
     assert Fraction(n, d) == Fraction(999, 1000)
     assert Fraction(kept, whole) == 1 - Fraction(
-        LAST_FAILED - FIRST_FAILED - 20_000 - 60 * SECOND, 500 * SECOND
+        LAST_FAILED - FIRST_FAILED - 20_000 - 60 * SECOND - GRACE, 500 * SECOND
     )
     assert "the first is smaller: below the target" in text
 
@@ -195,7 +196,9 @@ def test_an_outage_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFix
     page = capsys.readouterr().out
 
     assert "An outage of api" in page
-    assert "6 min 29.98 s raw - 1 min planned-maintenance = 5 min 29.98 s net" in " ".join(page.split())
+    assert "6 min 29.98 s raw - 1 min planned-maintenance - 2 min grace = 3 min 29.98 s net" in " ".join(
+        page.split()
+    )
 
 
 def test_a_deduction_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
