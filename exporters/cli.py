@@ -16,6 +16,7 @@ MODULE_OF: Final = {
     "account": "figures",
     "outages": "figures",
     "explain": "explain",
+    "statement": "statement",
     "declare": "declare",
     "simulate": "simulate",
     "rebuild": "upkeep",

@@ -137,10 +137,17 @@ def latest(state: Path, contract: Contract, progress: tail.Progress = tail.nobod
 
 
 def replayed(
-    journals: Sequence[Path], contract: Contract, as_of: Instant, progress: tail.Progress = tail.nobody
+    journals: Sequence[Path],
+    contract: Contract,
+    as_of: Instant,
+    progress: tail.Progress = tail.nobody,
+    sizes: Mapping[str, int] | None = None,
 ) -> Found:
-    """What journals say that was written by `as_of`, from their lines alone."""
-    return Found(list(tail.replayed(journals, limits(contract), as_of, progress)))
+    """What journals say that was written by `as_of`, from their lines alone.
+
+    With `sizes`, of those origins alone, and of each no more than so many of its first lines.
+    """
+    return Found(list(tail.replayed(journals, limits(contract), as_of, progress, sizes)))
 
 
 def lines_in(journals: Sequence[Path]) -> int:

@@ -1,10 +1,10 @@
 """`constat explain`: any figure down to the lines of the journal that it rests on."""
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,30 +19,18 @@ from collector.core.record import Declaration
 from collector.core.timeline import intersection, spans, within
 from collector.errors import UsageError
 from collector.journal import passage
-from collector.journal.reader import OriginDir
-from exporters.commands import journals, options, tables
+from exporters.commands import comparison, journals, options, printing, tables
+from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
 from exporters.documents import ledger, proof, show, witness, words
-from exporters.documents.page import Page, Style
+from exporters.documents import statement as filing
+from exporters.documents.page import Page
 from exporters.documents.proof import Head
 from exporters.documents.witness import Witness
 from exporters.documents.words import Context
 
 FINDING = 1
 """Exit status when what is explained is a missed commitment, or evidence is damaged."""
-
-WIDTH = 100
-"""Columns where no terminal says how many there are."""
-
-STYLES: dict[Style, dict[str, Any]] = {
-    "": {},
-    "title": {"bold": True},
-    "heading": {"bold": True},
-    "good": {"fg": "green", "bold": True},
-    "bad": {"fg": "red", "bold": True},
-    "unsure": {"fg": "yellow", "bold": True},
-    "quiet": {"dim": True},
-}
 
 VERSION = 1
 """Of the form that `--json` prints."""
@@ -54,34 +42,61 @@ VERSION = 1
 @journals.options
 @journals.drawing
 @click.option(
+    "--diff",
+    nargs=2,
+    metavar="A B",
+    help="What moved between two statements, or instants: the figures, and the facts behind them.",
+)
+@click.option(
     "--samples", is_flag=True, help="Print every sample of an outage, not only those that bound it."
 )
 @options.as_json
 @options.utc
-def explain(what: str | None, samples: bool, as_json: bool, utc: bool, **asked: Any) -> int:
+def explain(
+    what: str | None, diff: tuple[str, str] | None, samples: bool, as_json: bool, utc: bool, **asked: Any
+) -> int:
     """Print the ledger of a figure as one would check it by hand, down to samples and journal lines.
 
     WHAT is COMMITMENT, SERVICE, COMMITMENT/SERVICE, or the id of an outage or a deduction. Without it, every
-    promise that was not met, the worst first, and a line for each that was."""
-    drawn = Request(**asked).drawn()
+    promise that was not met, the worst first, and a line for each that was.
+
+    With --diff, A and B are files of statements, or instants."""
+    request = Request(**asked)
+    if diff is not None:
+        if what is not None:
+            raise UsageError(f'--diff: expected no WHAT beside it, got "{what}"; all that moved is told')
+        return _compare(diff, request, as_json=as_json, utc=utc)
+    drawn = request.drawn()
     subject = _subject(drawn.account, what)
     told = _Explanation(drawn, subject, samples=samples, utc=utc)
     if as_json:
         click.echo(msgspec.json.encode(told.to_json()))
     else:
-        _print(told.page(_width()))
-    for damage in drawn.found.damage:
-        click.echo(f"damaged: {damage}", err=True)
+        printing.page(told.page(printing.width()))
     missed = any(one.finding == "MISSED" for one in subject.attainments)
-    return FINDING if missed or drawn.found.damage else 0
+    return max(printing.damaged(drawn.found.damage), FINDING if missed else 0)
 
 
-def _width() -> int:
-    return shutil.get_terminal_size((WIDTH, 0)).columns if tables.console().is_terminal else WIDTH
+def _compare(diff: tuple[str, str], request: Request, *, as_json: bool, utc: bool) -> int:
+    before, after = (_side(text, request) for text in diff)
+    found = comparison.compared(before, after)
+    if as_json:
+        click.echo(msgspec.json.encode(found.to_json()))
+    else:
+        zone = before.whole["rests_on"]["calendar"]["zone"]
+        printing.page(found.page(printing.width(), show.zone(zone, utc=utc)))
+    return 0
 
 
-def _print(page: Page) -> None:
-    click.echo("\n".join(click.style(line.text, **STYLES[line.style]) for line in page.lines))
+def _side(text: str, request: Request) -> Side:
+    """A statement's file, or the account as it was at an instant."""
+    if Path(text).is_file():
+        return comparison.of_file(filing.read(Path(text)), request.directories())
+    try:
+        as_of = options.parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"--diff: expected the file of a statement, or an instant; {error}") from None
+    return comparison.of_instant(replace(request, as_of=as_of).drawn())
 
 
 # ---------------------------------------------------------------------------------------- what is asked about
@@ -274,7 +289,7 @@ class _Explanation:
     @cached_property
     def heads(self) -> list[Head]:
         """The tree of each origin, as far as the account rests on it."""
-        return heads(self._drawn)
+        return comparison.heads_of(self._drawn)
 
     # -------------------------------------------------------------------------------------- for programs
 
@@ -314,23 +329,3 @@ def _counted(lines: Iterable[passage.Cited], progress: Callable[[int], None]) ->
     for line in lines:
         progress(1)
         yield line
-
-
-def heads(drawn: Drawn) -> list[Head]:
-    """The tree of each origin, as far as an account rests on it."""
-    by_name: dict[str, OriginDir] = {place.name: place for place in drawn.places}
-    found = []
-    for told in drawn.found.told:
-        place = by_name[told.testimony.origin]
-        root = passage.root(place, told.heard.before, told.heard.size)
-        found.append(
-            Head(
-                origin=place.name,
-                vantage=told.testimony.vantage,
-                directory=str(place.directory),
-                size=told.heard.size,
-                root=None if root is None else root.hex(),
-                sealed=passage.checkpoints(place),
-            )
-        )
-    return found

@@ -10,10 +10,9 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from collector.core.account import draw, settle
+from collector.core.account import draw
 from collector.core.attainment import Attainment
 from collector.core.durability import DurabilityFigure
-from collector.core.effect import effects
 from collector.core.published import to_json
 from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
@@ -99,10 +98,8 @@ def account(
     moved = journals.choices(readings)
     drawn = draw(found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked)
     if as_json:
-        moves = effects(
-            found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked
-        )
-        _print_json({**to_json(drawn, settle(drawn), moves), "damage": list(found.damage)})
+        whole = journals.published(found.evidence(), world, as_of, asked, moved, drawn)
+        _print_json({**whole, "damage": list(found.damage)})
     else:
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()

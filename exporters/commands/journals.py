@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from collector.core.account import Account, draw
+from collector.core.account import Account, Evidence, draw, settle
+from collector.core.effect import effects
+from collector.core.published import to_json
 from collector.core.timeline import Instant, Span
 from collector.core.window import Asked
 from collector.errors import UsageError
@@ -118,6 +121,15 @@ class Drawn:
     world: World
     found: Found
     places: Sequence[OriginDir]
+    windows: Sequence[Asked]
+    moved: Mapping[str, str]
+    """Readings that differ from all-safe."""
+
+    def published(self) -> dict[str, Any]:
+        """The account as programs read it, with its claims and what each reading is worth."""
+        return published(
+            self.found.evidence(), self.world, self.account.as_of, self.windows, self.moved, self.account
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +151,12 @@ class Request:
         world, directories = world_of(self.config, self.sources, self.contract)
         return drawn(world, directories, instant(self.as_of), windows, moved)
 
+    def directories(self) -> Sequence[Path]:
+        """Where the journals are: named, or by the settings; nowhere, without either."""
+        if self.sources or not self.config.exists():
+            return self.sources
+        return [configured(self.config).state]
+
 
 def drawn(
     world: World,
@@ -146,12 +164,26 @@ def drawn(
     as_of: Instant,
     windows: Sequence[Asked],
     moved: Mapping[str, str],
+    sizes: Mapping[str, int] | None = None,
 ) -> Drawn:
-    """The account of `directories` as of an instant, from their lines."""
+    """The account of `directories` as of an instant, from their lines; `sizes` as in `query.replayed`."""
     with tables.lines_read(directories) as progress:
-        found = query.replayed(directories, world.contract, as_of, progress)
+        found = query.replayed(directories, world.contract, as_of, progress, sizes)
     account = draw(
         found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=windows
     )
     places = [place for directory in directories for place in origins(directory)]
-    return Drawn(account=account, world=world, found=found, places=places)
+    return Drawn(account=account, world=world, found=found, places=places, windows=windows, moved=moved)
+
+
+def published(
+    evidence: Evidence,
+    world: World,
+    as_of: Instant,
+    windows: Sequence[Asked],
+    moved: Mapping[str, str],
+    account: Account,
+) -> dict[str, Any]:
+    """An account as programs read it, with its claims and what each reading is worth."""
+    moves = effects(evidence, world.contract, world.calendar, as_of=as_of, readings=moved, asked=windows)
+    return to_json(account, settle(account), moves)

@@ -1,5 +1,6 @@
 """What a command works on: settings, contract and calendar, or journals and a contract file alone."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ class World:
 
     contract: Contract
     contract_sha256: str
+    contract_text: str
     calendar: Calendar
     settings: Settings | None = None
 
@@ -39,6 +41,17 @@ def by_contract(path: Path) -> World:
     return _world(path, None)
 
 
+def by_text(text: str, name: str) -> World:
+    """The world of the contract that a statement quotes; `name` is what messages call it."""
+    contract = contracts.decoded(text.encode(), Path(name))
+    return World(
+        contract=contract,
+        contract_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        contract_text=text,
+        calendar=contracts.calendar(contract),
+    )
+
+
 def named_in(plans: Sequence[str]) -> World:
     """The world of the contract that the plans of a journal name, as Constat ships it."""
     if len(set(plans)) != 1:
@@ -49,5 +62,10 @@ def named_in(plans: Sequence[str]) -> World:
 
 def _world(path: Path, found: Settings | None) -> World:
     contract, digest = contracts.load(path)
-    calendar = contracts.calendar(contract)
-    return World(contract=contract, contract_sha256=digest, calendar=calendar, settings=found)
+    return World(
+        contract=contract,
+        contract_sha256=digest,
+        contract_text=path.read_text("utf-8"),
+        calendar=contracts.calendar(contract),
+        settings=found,
+    )

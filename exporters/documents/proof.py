@@ -1,6 +1,6 @@
 """An outage down to the journal lines that bound it, and the tree that the lines are leaves of, in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,15 @@ from collector.core.attainment import Attainment
 from collector.core.outage import Outage
 from collector.core.record import Outcome, Sample
 from collector.core.timeline import Spans, duration, intersection, within
+from collector.journal import passage
+from collector.journal.layout import OriginDir
 from collector.journal.passage import Cited, Sealed
 from exporters.documents import show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.page import Page
 from exporters.documents.witness import Witness
 from exporters.documents.words import Context, count, long
+from exporters.index.follow import Told
 
 
 def explain(
@@ -147,6 +150,25 @@ class Head:
         """The first checkpoint over all of the lines; else the last one over some of them."""
         over = [one for one in self.sealed if one.size >= self.size]
         return over[0] if over else next(iter(self.sealed[-1:]), None)
+
+
+def heads(places: Mapping[str, OriginDir], heard: Iterable[Told]) -> list[Head]:
+    """The tree of each origin that was heard, as far as it was."""
+    found = []
+    for told in heard:
+        place = places[told.testimony.origin]
+        root = passage.root(place, told.heard.before, told.heard.size)
+        found.append(
+            Head(
+                origin=place.name,
+                vantage=told.testimony.vantage,
+                directory=str(place.directory),
+                size=told.heard.size,
+                root=None if root is None else root.hex(),
+                sealed=passage.checkpoints(place),
+            )
+        )
+    return found
 
 
 def trees(page: Page, heads: Iterable[Head], context: Context) -> None:

@@ -76,15 +76,19 @@ class Follower:
         self.objects.feed(line)
         self.tally.feed(line)
 
-    def follow(self, place: OriginDir, until: Instant = ENDLESS) -> Iterator[Batch | Damage]:
-        """Take in what comes after the position, made by `until`; gives each part once it is taken in.
+    def follow(
+        self, place: OriginDir, until: Instant = ENDLESS, size: int = ENDLESS
+    ) -> Iterator[Batch | Damage]:
+        """Take in what comes after the position, made by `until` and among the first `size` lines.
+
+        Gives each part once it is taken in.
 
         Raises `collector.journal.reader.Rewound` where the journal is not the one that was read.
         """
         takers = self.track.feed, self.fold.feed, self.objects.feed, self.tally.feed
         for part in read(place, self.position):
             if isinstance(part, Batch):
-                known = [line for line in part.lines if line.at <= until]
+                known = [line for line in part.lines if line.at <= until and line.seq < size]
                 for take in takers:
                     for line in known:
                         take(line)

@@ -1,6 +1,6 @@
 """Takes a journal's new lines into the index, and tells what the index and the lines after it say."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -81,21 +81,37 @@ def _told(db: Database, place: OriginDir, limits: Limits) -> Told:
 
 
 def replayed(
-    directories: Sequence[Path], limits: Limits, as_of: Instant, progress: Progress = nobody
+    directories: Sequence[Path],
+    limits: Limits,
+    as_of: Instant,
+    progress: Progress = nobody,
+    sizes: Mapping[str, int] | None = None,
 ) -> Iterator[Told]:
-    """What journals say that was written by `as_of`, from their lines alone."""
+    """What journals say that was written by `as_of`, from their lines alone.
+
+    With `sizes`, of those origins alone, and of each no more than so many of its first lines.
+    """
     for directory in directories:
         for place in origins(directory):
-            yield _replayed(place, limits, as_of, progress, exact=True)
+            if sizes is None:
+                yield _replayed(place, limits, as_of, progress, exact=True)
+            elif place.name in sizes:
+                yield _replayed(place, limits, as_of, progress, exact=True, size=sizes[place.name])
 
 
 def _replayed(
-    place: OriginDir, limits: Limits, as_of: Instant, progress: Progress, *, exact: bool = False
+    place: OriginDir,
+    limits: Limits,
+    as_of: Instant,
+    progress: Progress,
+    *,
+    exact: bool = False,
+    size: int = ENDLESS,
 ) -> Told:
     while True:
         follower = Follower(place.name, limits, exact=exact)
         try:
-            for part in follower.follow(place, as_of):
+            for part in follower.follow(place, as_of, size):
                 progress(0 if isinstance(part, Damage) else len(part.lines))
         except Rewound:
             continue  # it changed under our eyes
