@@ -323,6 +323,28 @@ def dipping() -> Case:
     )
 
 
+def straddling() -> Case:
+    """One incident a month long: as the window leaves its start, grace moves beyond the window."""
+    first = utc(datetime.fromisoformat("2026-05-10T12:00"))
+    second = moved(first, 1)
+    outages = [[(first, first + 8 * HOUR)], [(second + 5 * HOUR, second + 7 * HOUR)]]
+    return replace(dipping(), outages=outages, pools=[[0, 1]], amount=6 * HOUR)
+
+
+def skipping() -> Case:
+    """As one, where the window's end stays for an hour, on what the clock skips, and grace passes it."""
+    start, end = (utc(datetime.fromisoformat(text)) for text in ("2027-02-28T02:00", "2027-03-28T03:00"))
+    return replace(
+        dipping(),
+        began=end - DAY,
+        as_of=end + DAY,
+        outages=[[(start, start + HOUR)], [(end - HOUR, end + 2 * HOUR)]],
+        pools=[[0, 1]],
+        amount=HOUR * 3 // 2,
+        target=1 - Fraction(1, 28 * 24 * 4),
+    )
+
+
 def squeezing() -> Case:
     """As the start passes an outage, its grace moves into a second that has grace of its own, then a third.
 

@@ -311,16 +311,17 @@ class Losses:
         first, last = slide.starts.start, slide.starts.end - 1
         found = {first, last, *slide.meeting(self._at_start, self._at_end)}
         low, high = bisect_right(self._ends, slide.end), bisect_left(self._starts, last)
-        for group in self._groups[low:high]:  # these may reach beyond both edges of a window
-            edges = [edge for span in group.down for edge in span]
-            found.update(slide.meeting(edges, edges))
+        for group in self._groups[low:high]:
+            if group.hull.length <= slide.last.length:
+                continue  # it never reaches beyond both edges of a window
+            found.update(slide.meeting([edge for span in group.down for edge in span], ()))
             inside = sorted(one for one in found if group.hull.start <= one <= group.hull.end)
             for a, b in pairwise(inside):
                 found.update(self._between(group, slide, a, b))
         return sorted(found)
 
     def _between(self, group: _Group, slide: Slide, a: Instant, b: Instant) -> Iterator[Instant]:
-        """Starts at which what a window has may bend, where neither of its edges meets one of downtime.
+        """Starts at which what a window has may bend, where its start meets no edge of downtime.
 
         What grace takes depends on the start alone. A start that passes one microsecond of downtime frees one
         at most, and what is taken instead stays so; of a stretch of downtime the earliest is taken first. So,
@@ -330,7 +331,7 @@ class Losses:
             self._graced(within(group.down, Span(start, group.hull.end)), group.given) for start in (a, b)
         )
         more = difference(after, before)
-        if more and (len(more) > 1 or more[0].length < b - a):
+        if more and more[0].length < b - a:
             middle = (a + b) // 2
             yield middle
             yield from self._between(group, slide, a, middle)

@@ -28,7 +28,9 @@ from tests.sliding import (
     moved,
     seeds,
     shown,
+    skipping,
     squeezing,
+    straddling,
     told,
     utc,
 )
@@ -65,6 +67,8 @@ def held_to_brute_force(case: Case, starts: set[int]) -> Worst:
 @given(seeds.map(made_up))
 @example(dipping())
 @example(squeezing())
+@example(straddling())
+@example(skipping())
 @example(made_up(164512))
 def test_the_worst_sliding_window_equals_brute_force_over_every_break_point(case: Case) -> None:
     """Law 8; and exactly those positions are missed that lie in an episode. To the microsecond."""
