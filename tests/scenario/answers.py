@@ -66,6 +66,7 @@ OF_ATTAINMENT: dict[str, Callable[[Attainment], Any]] = {
     "claim_finding": lambda a: a.claim_finding,
     "coverage": lambda a: a.coverage,
     "flags": lambda a: a.flags,
+    "episodes": lambda a: tuple((one.first.end, one.last.end) for one in a.episodes),
 }
 
 
@@ -149,6 +150,8 @@ def expected(asked: Asked, times: Times) -> dict[str, Any]:
             wanted[answer] = {number: _ticket_expected(parts) for number, parts in value.items()}
         elif answer in ("certain", "possible"):
             wanted[answer] = spans(times.span(text) for text in value)
+        elif answer == "episodes":
+            wanted[answer] = tuple(times.span(text) for text in value)
     return wanted
 
 

@@ -261,7 +261,7 @@ def _question(told: Told, asked: Asked, times: Times, said: Sequence[Saying]) ->
     if not window_text:
         raise ScenarioError(f"{told.name}: expected a window, got none")
     window: Span | str = window_text
-    if window_text not in ("trailing", "calendar"):
+    if window_text not in ("trailing", "calendar", "worst"):
         window = times.span(window_text)
     if as_of_text:
         as_of = times.instant(as_of_text)

@@ -88,6 +88,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     claim_finding: str | None = None
     coverage: str | None = None
     flags: tuple[str, ...] | None = None
+    episodes: tuple[str, ...] | None = None
     # of the account
     certain: tuple[str, ...] | None = None
     possible: tuple[str, ...] | None = None
