@@ -178,6 +178,7 @@ class _Drawing:
         self.declarations = standing_declarations(told, as_of)
         self.deductions = deductions(self.declarations, contract, calendar, readings)
         self.network = self._network()
+        self.spared: dict[tuple[str, tuple[str, ...]], tuple[Spared, ...]] = {}
         self.slides: dict[tuple[str, Instant], tuple[Slide, ...]] = {}
         self.eligibility = Eligibility(
             contract=contract,
@@ -269,8 +270,11 @@ class _Drawing:
         given: tuple[Spared, ...] = ()
         if grace is not None:
             promise = self.contract.promise(commitment.id, self.readings)
-            network = self.network.get(rules.region, ())
-            given = spared(rules, promise, self._told(rules.name), network, grace, self.readings)
+            if (rules.name, promise) not in self.spared:
+                told, network = self._told(rules.name), self.network.get(rules.region, ())
+                of = spared(rules, promise, told, network, grace, self.readings)
+                self.spared[rules.name, promise] = of
+            given = self.spared[rules.name, promise]
         own = ((span, watch.rules.targets.get(commitment.id)) for span, watch in watched)
         return Terms(
             commitment=commitment.id,

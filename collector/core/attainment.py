@@ -249,7 +249,7 @@ def _by_kind(deductions: Sequence[Deduction]) -> list[Line]:
 
 
 def _too_short(outages: Sequence[Outage], minimum: Duration) -> Line:
-    short = [o for o in outages if duration(o.certain) < minimum]
+    short = [o for o in outages if duration(o.certain) < minimum] if minimum else []
     return Line("not-countable", union(*(o.possible for o in short)), tuple(o.id for o in short))
 
 

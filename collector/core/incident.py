@@ -245,7 +245,7 @@ def graced(
     each: list[tuple[str, Spans]] = []
     here: tuple[Spans, Spans] = NOTHING, NOTHING
     reach: Instant | None = None
-    for one in given:
+    for one in given if down or edge else ():
         assert grace is not None
         hull = Span(one.pool[0].start, one.pool[-1].end)
         if reach is None or hull.start >= reach:
@@ -255,6 +255,8 @@ def graced(
             difference(within(down, hull), here[0]),
             difference(within(edge, hull), here[1]),
         )
+        if not (left_down or left_edge):
+            continue
         more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
         if more[0] or more[1]:
             each.append((one.incident.id, more[0]))

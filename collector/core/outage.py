@@ -24,6 +24,8 @@ class _Phase(Enum):
     BLIP = auto()
     OUTAGE = auto()
 
+    __hash__ = object.__hash__  # looked up for every stretch, and an Enum hashes in Python
+
 
 _NEXT = {
     (_Phase.CLEAR, State.EDGE): _Phase.BLIP,

@@ -4,7 +4,7 @@
 `service_states` joins both.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -235,14 +235,14 @@ def _swept(
 
 def judged(down_when: DownWhen, witnesses: int, probes: Sequence[tuple[str, State]]) -> State:
     """The state of a service whose probes, each (vantage, state), are in these states (V1, V2)."""
-    count = Counter(state for _, state in probes)
-    down, edge, unknown = count[State.DOWN], count[State.EDGE], count[State.UNKNOWN]
+    states = [state for _, state in probes]
+    down, edge, unknown = (states.count(state) for state in (State.DOWN, State.EDGE, State.UNKNOWN))
     # V1: DOWN needs DOWN probes from so many vantage points.
     proven = len({vantage for vantage, state in probes if state is State.DOWN}) >= witnesses
     if down_when == "all":
         if proven and down == len(probes) - unknown:
             return State.DOWN
-        if count[State.UP]:
+        if State.UP in states:
             return State.UP
         suspect = {vantage for vantage, state in probes if state in (State.DOWN, State.EDGE)}
         return State.EDGE if edge and len(suspect) >= witnesses else State.UNKNOWN

@@ -9,13 +9,13 @@ from sqlite_utils import Database
 from collector.core.durability import Canary, Sighting, joined
 from collector.core.latency import Excursion, Judged, Latencies
 from collector.core.record import Declaration, Line, Plan, decode, encode
-from collector.core.sight import Harvest, Hole, State, Stretch
+from collector.core.sight import Harvest, Hole, Stretch
 from collector.core.timeline import Span
 from collector.journal.reader import Damage, Position
 from exporters.index.schema import TABLES
 from exporters.index.tally import ProbeTally
 
-_STATE: Mapping[str, State] = {state.value: state for state in State}
+_STRETCHES = msgspec.json.Decoder(list[Stretch])
 _KNOWN = msgspec.json.Decoder(tuple[Sighting | None, Sighting | None, Sighting | None, Sighting | None])
 _HISTOGRAM = msgspec.json.Decoder(dict[int, int])
 
@@ -33,11 +33,11 @@ def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
 def harvest_of(db: Database, origin: str) -> Harvest:
     """All that was kept of `origin`, in the order of time."""
     found = Harvest()
-    stretches = 'SELECT probe, start, "end", state, throttle FROM stretches WHERE origin = ?'
-    found.stretches = [
-        Stretch(probe, start, end, _STATE[state], throttle)
-        for probe, start, end, state, throttle in db.conn.execute(stretches, (origin,))
-    ]
+    # As one text, which is decoded in half the time that so many rows take.
+    stretch = 'json_array(probe, start, "end", state, throttle)'
+    stretches = f"SELECT json_group_array({stretch}) FROM stretches WHERE origin = ?"
+    for (text,) in db.conn.execute(stretches, (origin,)):
+        found.stretches = _STRETCHES.decode(text)
     for (text,) in db.conn.execute("SELECT line FROM lines WHERE origin = ? ORDER BY seq", (origin,)):
         line = decode(text.encode())
         if isinstance(line, Plan):
