@@ -1,9 +1,4 @@
-"""The account as other programs read it: stable and versioned.
-
-Durations are whole µs, instants µs since 1970 UTC, ratios "n/d", spans [start, end) pairs.
-An attainment over the worst position of a sliding window ("kind": "worst") also has `episodes`: the first and
-the last window of each run of positions that are all missed.
-"""
+"""The account as other programs read it: stable, versioned, and documented in ACCOUNT.md beside this file."""
 
 from collections.abc import Sequence
 from fractions import Fraction
