@@ -1,7 +1,8 @@
 # Constat's house: set up, check, try, measure, install. `make help` lists the targets.
 #
-# What runs and what only tests are locked apart (requirements.lock, requirements-dev.lock), so that an installed
-# Constat carries no test tool; the second is compiled against the first, so that they cannot differ.
+# What runs, what only tests and what only breaks code to see the tests fail are locked apart (requirements.lock,
+# -dev.lock, -mutants.lock), so that an installed Constat carries no test tool; each is compiled against the one
+# before, so that they cannot differ.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,6 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+READY_MUTANTS := $(VENV)/.ready-mutants
 PIP_INSTALL := -m pip --disable-pip-version-check --quiet install
 
 ##@ Try it
@@ -42,6 +44,17 @@ fix: $(READY_DEV)  ## put right what ruff can put right, and the README's tree
 	$(BIN)/ruff format --quiet .
 	$(BIN)/python -m tests.readme
 
+# The fast tests of the core: worked examples alone, no property tests. `make mutants` uses the same (pyproject.toml).
+.PHONY: core
+core: $(READY_DEV)  ## the rules of the account by their worked examples, in seconds: every branch of them is reached
+	exec $(BIN)/python -m pytest -q -m "not slow and not hypothesis" tests/core tests/test_scenarios.py \
+	    --cov=collector/core --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
+
+.PHONY: mutants
+mutants: $(READY_MUTANTS)  ## break the core in thousands of ways and see the fast tests fail: an hour; OF='collector.core.outage*'
+	$(BIN)/mutmut run $(if $(OF),"$(OF)")
+	$(BIN)/mutmut results
+
 .PHONY: laws
 laws: $(READY_DEV)  ## the laws of the account with very many examples: hours
 	HYPOTHESIS_PROFILE=large exec $(BIN)/python -m pytest -k laws
@@ -59,15 +72,16 @@ packages: $(READY_DEV)  ## the real servers of the tests, from Debian; starts no
 	bash tests/packages.sh $$($(BIN)/python -c 'from tests.conftest import PROGRAM_OF, missing; print(*missing(*PROGRAM_OF))')
 
 .PHONY: lock
-lock:  ## compile both locks anew (needs uv); UPGRADE=1 takes newer versions
+lock:  ## compile the locks anew (needs uv); UPGRADE=1 takes newer versions
 	compile() { uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header pyproject.toml "$$@" >/dev/null; }
 	compile --extra build -o requirements.lock
 	compile --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	compile --extra build --extra dev --extra mutants -c requirements-dev.lock -o requirements-mutants.lock
 
 .PHONY: clean
 clean:  ## remove what was made here (not a data directory)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage mutants
 	find collector exporters tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
@@ -81,6 +95,11 @@ $(READY): requirements.lock pyproject.toml
 $(READY_DEV): requirements-dev.lock $(READY)
 	echo "Adding the test tools to $(VENV), once" >&2
 	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(READY_MUTANTS): requirements-mutants.lock $(READY_DEV)
+	echo "Adding the tool that breaks code to $(VENV), once" >&2
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-mutants.lock
 	touch $@
 
 ##@ Deploy it

@@ -27,7 +27,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "probe": draft.AskedProbe,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")
 
 
 def tracked() -> list[Path]:
@@ -163,11 +163,12 @@ def test_locks_hold_what_is_asked_for_and_agree() -> None:
     """What is tested is what runs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    runs, tests = pins("requirements.lock"), pins("requirements-dev.lock")
+    runs, tests, breaks = map(pins, LOCKS)
 
     assert {Requirement(r).name for r in project["dependencies"] + extras["build"]} <= set(runs)
     assert {Requirement(r).name for r in extras["dev"]} <= set(tests)
-    assert runs.items() <= tests.items()
+    assert {Requirement(r).name for r in extras["mutants"]} <= set(breaks)
+    assert runs.items() <= tests.items() <= breaks.items()
     assert "pytest" not in runs
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -235,12 +236,21 @@ def _services(told: Told, named: Mapping[str, Mapping[str, Any]]) -> list[Servic
     return [typed({**usual, "name": name, **own}, Service, told.name) for name, own in named.items()]
 
 
-def understood(told: Told) -> Scenario:
-    """The journals and the questions of a scenario; ScenarioError for what cannot be understood."""
+@cache
+def _loaded(file: Path) -> Contract:
+    return contracts.load(file)[0]
+
+
+def _contract(told: Told) -> Contract:
     file = next((one for folder in CONTRACTS if (one := folder / f"{told.contract}.toml").exists()), None)
     if file is None:
         raise ScenarioError(f'{told.name}: no contract is called "{told.contract}"')
-    contract = contracts.load(file)[0]
+    return _loaded(file)
+
+
+def understood(told: Told) -> Scenario:
+    """The journals and the questions of a scenario; ScenarioError for what cannot be understood."""
+    contract = _contract(told)
     calendar = contracts.calendar(contract)
     times = Times(told.date, None if told.zone == "UTC" else calendar)
     observers = ["observer", *(one.observer for one in told.probes.values())]
