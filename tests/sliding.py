@@ -323,6 +323,25 @@ def dipping() -> Case:
     )
 
 
+def relieved() -> Case:
+    """A lower target holds until the window's start has passed half an hour of the first outage."""
+    case = dipping()
+    return replace(case, lowered=(0, case.began + DAY + HOUR // 2))
+
+
+def lowered_at_a_month_end() -> Case:
+    """The window that starts on March 1 ends just where a lower target begins; one microsecond on it counts."""
+    turn = utc(datetime.fromisoformat("2026-04-01T00:00"))
+    return replace(
+        dipping(),
+        began=turn - 2 * DAY,
+        as_of=turn + DAY,
+        outages=[[(turn - 3 * HOUR, turn - HOUR * 3 // 2)]],
+        pools=[],
+        lowered=(turn, turn + DAY),
+    )
+
+
 def straddling() -> Case:
     """One incident a month long: as the window leaves its start, grace moves beyond the window."""
     first = utc(datetime.fromisoformat("2026-05-10T12:00"))

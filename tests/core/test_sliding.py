@@ -24,8 +24,10 @@ from tests.sliding import (
     dipping,
     every_position,
     judged,
+    lowered_at_a_month_end,
     made_up,
     moved,
+    relieved,
     seeds,
     shown,
     skipping,
@@ -69,6 +71,8 @@ def held_to_brute_force(case: Case, starts: set[int]) -> Worst:
 @example(squeezing())
 @example(straddling())
 @example(skipping())
+@example(relieved())
+@example(lowered_at_a_month_end())
 @example(made_up(164512))
 def test_the_worst_sliding_window_equals_brute_force_over_every_break_point(case: Case) -> None:
     """Law 8; and exactly those positions are missed that lie in an episode. To the microsecond."""
