@@ -330,7 +330,7 @@ def relieved() -> Case:
 
 
 def lowered_at_a_month_end() -> Case:
-    """The window that starts on March 1 ends just where a lower target begins; one microsecond on it counts."""
+    """The window that starts on March 1 ends just where a lower target begins; the next one has it."""
     turn = utc(datetime.fromisoformat("2026-04-01T00:00"))
     return replace(
         dipping(),
