@@ -6,7 +6,7 @@ the sliding window, one over the calendar; the reading `window` says which of th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
@@ -153,22 +153,19 @@ def _blocked(found: Attainment) -> bool:
 
 def _settled(drawn: Sequence[Claim], ground: Ground, known: Books) -> Iterable[Claim]:
     """The claims with what the caps leave of those that are due: they share them in proportion."""
-    due = [claim for claim in drawn if claim.state == "due"]
-    asks = [
-        Ask(claim.parts, claim.base.amount, claim.attainment.window.span)
-        for claim in due
-        if claim.base.amount is not None
-    ]
-    penalty = ground.contract.penalty
-    caps = None
-    if penalty is not None and asks and len(asks) == len(due):
-        caps = capped(asks, known, penalty, ground.calendar, ground.readings)
+    penalty, due = ground.contract.penalty, [claim for claim in drawn if claim.state == "due"]
+    left: Iterator[tuple[Cents | None, Cents | None]] = iter(())
+    if penalty is not None and due:
+        asks = [_ask(claim, ground) for claim in due]
+        left = zip(*capped(asks, known, penalty, ground.calendar, ground.readings), strict=True)
     for claim in drawn:
-        if caps is None or claim.state != "due":
-            yield claim
-        else:
-            k = due.index(claim)
-            yield replace(claim, after_invoice_cap=caps.of_invoice[k], credit=caps.of_base[k])
+        of_invoice, of_base = next(left, (None, None)) if claim.state == "due" else (None, None)
+        yield replace(claim, after_invoice_cap=of_invoice, credit=of_base)
+
+
+def _ask(claim: Claim, ground: Ground) -> Ask:
+    shares = by_month(Fraction(1), claim.counted, ground.calendar)
+    return Ask(claim.by_formula, shares, claim.base.amount, claim.attainment.window.span)
 
 
 def _needs(breach: Breach, ground: Ground) -> Iterable[Need]:

@@ -160,84 +160,104 @@ def _months(counted: Spans, calendar: Calendar) -> Iterable[Span]:
 
 
 class Ask(NamedTuple):
-    """What one claim comes to by the formula: by month of its incidents, and of which base."""
+    """What one claim comes to by the formula, and how that lies in the months of its incidents."""
 
-    parts: Mapping[Month, Cents]
-    base: Cents
+    amount: Cents | None
+    """None while its base is not invoiced."""
+    months: Mapping[Month, Fraction]
+    """Month → its share of what is counted."""
+    base: Cents | None
     window: Span
 
-    @property
-    def amount(self) -> Cents:
-        return sum(self.parts.values(), Fraction(0))
+    def part(self, month: Month) -> Cents | None:
+        """What it asks for incidents of a month."""
+        return None if self.amount is None else self.amount * self.months.get(month, Fraction(0))
+
+
+Amounts: TypeAlias = tuple[Cents | None, ...]
+"""One for each ask; None where it rests on what is not invoiced yet: credit unknown, never a guess (C4)."""
 
 
 class Caps(NamedTuple):
     """What is left of each ask: after the cap of each month's invoice, and after that of the base."""
 
-    of_invoice: tuple[Cents, ...]
-    of_base: tuple[Cents, ...]
+    of_invoice: Amounts
+    of_base: Amounts
 
 
 def capped(
     asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar, readings: Readings
-) -> Caps | None:
-    """What the caps leave of claims of one account; None while a month's invoice is not in (clause 8).
+) -> Caps:
+    """What the caps leave of all claims of one account that are drawn up together.
 
     Clause 8: at most a share of the invoice of the month of the incidents, less what was credited for it.
     Annex B: together at most the base, over what the reading `cap-period` says.
     """
-    scales: dict[Month, Fraction] = {}
-    for month in {month for ask in asks for month in ask.parts}:
-        wanted = sum((ask.parts.get(month, Fraction(0)) for ask in asks), Fraction(0))
-        room = wanted
-        if penalty.cap_of_invoice is not None:
-            invoice = books.invoiced(month)
-            if invoice is None:
-                return None
-            room = invoice * penalty.cap_of_invoice - books.credited.get(month, Fraction(0))
-        scales[month] = _scale(wanted, room)
-    of_invoice = tuple(
-        sum((part * scales[month] for month, part in ask.parts.items()), Fraction(0)) for ask in asks
-    )
+    months = {month for ask in asks for month in ask.months}
+    scales = {month: _left_of_invoice(month, asks, books, penalty) for month in months}
+    of_invoice = tuple(_sum(_times(ask.part(month), scales[month]) for month in ask.months) for ask in asks)
     return Caps(of_invoice, _PERIODS[readings["cap-period"]](of_invoice, asks, books, penalty, calendar))
+
+
+def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: Penalty) -> Fraction | None:
+    if penalty.cap_of_invoice is None:
+        return Fraction(1)
+    invoice, wanted = books.invoiced(month), _sum(ask.part(month) for ask in asks if month in ask.months)
+    if invoice is None or wanted is None:
+        return None
+    return _scale(wanted, invoice * penalty.cap_of_invoice - books.credited.get(month, Fraction(0)))
 
 
 def _scale(wanted: Cents, room: Cents) -> Fraction:
     return Fraction(1) if wanted <= room else max(room, Fraction(0)) / wanted
 
 
+def _times(amount: Cents | None, scale: Fraction | None) -> Cents | None:
+    return None if amount is None or scale is None else amount * scale
+
+
+def _sum(amounts: Iterable[Cents | None]) -> Cents | None:
+    total: Cents | None = Fraction(0)
+    for amount in amounts:
+        total = None if total is None or amount is None else total + amount
+    return total
+
+
 # -------------------------------------------------------------------------------------- reading cap-period
 
 
 def _rolling_year(
-    amounts: Sequence[Cents], asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar
-) -> tuple[Cents, ...]:
+    amounts: Amounts, asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar
+) -> Amounts:
     # Safe: all credits of a rolling year together stay under the base, the smallest where they differ.
+    bases = [ask.base for ask in asks]
+    wanted = _sum(amounts)
+    if wanted is None or None in bases:
+        return (None,) * len(amounts)  # what is not known yet has a share in what is left
     room = min(
-        ask.base * penalty.cap_of_base
+        (base or 0) * penalty.cap_of_base
         - books.credited_within(ask.window.end, penalty.base_months or 1, calendar)
-        for ask in asks
+        for ask, base in zip(asks, bases, strict=True)
     )
-    scale = _scale(sum(amounts, Fraction(0)), room)
-    return tuple(amount * scale for amount in amounts)
+    scale = _scale(wanted, room)
+    return tuple(_times(amount, scale) for amount in amounts)
 
 
 def _claim(
-    amounts: Sequence[Cents],
+    amounts: Amounts,
     asks: Sequence[Ask],
     books: Books,  # noqa: ARG001
     penalty: Penalty,
     calendar: Calendar,  # noqa: ARG001
-) -> tuple[Cents, ...]:
+) -> Amounts:
     # Arguable: each claim stays under it by itself.
     return tuple(
-        min(amount, ask.base * penalty.cap_of_base) for amount, ask in zip(amounts, asks, strict=True)
+        None if amount is None or ask.base is None else min(amount, ask.base * penalty.cap_of_base)
+        for amount, ask in zip(amounts, asks, strict=True)
     )
 
 
-_PERIODS: Mapping[
-    Choice, Callable[[Sequence[Cents], Sequence[Ask], Books, Penalty, Calendar], tuple[Cents, ...]]
-] = {
+_PERIODS: Mapping[Choice, Callable[[Amounts, Sequence[Ask], Books, Penalty, Calendar], Amounts]] = {
     "rolling-year": _rolling_year,
     "claim": _claim,
 }
