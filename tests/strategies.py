@@ -341,6 +341,7 @@ def noticed(draw: st.DrawFn, length: int = 200) -> dict[str, Any]:
     end = start + draw(st.integers(length // 20, length))
     came = draw(st.sampled_from([end, end + 86_400, start + 2 * 86_400 + 50, end + 3 * 86_400]))
     return {
+        "number": "1",
         "services": ("s",),
         "certain": (),
         "possible": ((start, end),),

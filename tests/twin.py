@@ -347,7 +347,7 @@ def grace(down: Ticks, edge: Ticks, given: list[tuple[Json, Ticks]], terms: Json
 def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
     """Deductions that take time off, each with its ticks."""
     every = {line["id"]: line for o in origins for line in o.lines if line["t"] == "declaration"}
-    gone = {line.get("supersedes") for line in every.values()}
+    gone = corrected(every)
     found = []
     for one in every.values():
         if one["kind"] not in KINDS or one["id"] in gone or one["standing"] not in ("accepted", "disputed"):
@@ -358,6 +358,23 @@ def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
             spans = [s for s in spans if in_time(one, s, rule["notice_clear_days"], contract["zone"])]
         found.append({"kind": one["kind"], "scope": one["scope"], "ticks": ticks_of(spans)})
     return found
+
+
+def corrected(every: dict[str, Json]) -> set[str]:
+    """What another of its kind corrects; of several words about one thing, all but the last."""
+    of = {
+        id: line["supersedes"]
+        for id, line in every.items()
+        if line.get("supersedes") in every and every[line["supersedes"]]["kind"] == line["kind"]
+    }
+
+    def root(id: str) -> str:
+        return root(of[id]) if id in of else id
+
+    last = {}
+    for id in sorted(every.keys() - set(of.values()), key=lambda id: (every[id]["at"], id)):
+        last[root(id)] = id
+    return every.keys() - last.values()
 
 
 def in_time(one: Json, span: Sequence[int], clear_days: int, zone: str) -> bool:

@@ -16,20 +16,17 @@ from collector.core.breach import Ground
 from collector.core.calendar import Calendar, Slide
 from collector.core.claim import Claim, claims
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
+from collector.core.correction import stated
 from collector.core.deadline import Deadline, deadlines
-from collector.core.deduction import (
-    Deduction,
-    deductions,
-    out_of_plan,
-    standing_declarations,
-    taken_from,
-)
+from collector.core.deduction import Deduction, deductions, taken_from
 from collector.core.durability import Canary, DurabilityFigure, Objects, durability, together
 from collector.core.eligibility import Eligibility, newest_accounts
+from collector.core.flags import flags
 from collector.core.incident import Incident, Spared, Told, incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
 from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Line as JournalLine
+from collector.core.record import Service
 from collector.core.reservation import Coverage, coverage, reserved
 from collector.core.sight import Testimony, Track
 from collector.core.support import Known, Ticket, tickets
@@ -142,8 +139,12 @@ def draw(
     """The account as of an instant.
 
     `readings` are what differs from all-safe. `asked` names the windows by kind, or gives spans.
-    Raises UsageError for an unknown reading, UncountableJournal where facts contradict each other.
+    Raises UsageError for an unknown reading or a reversed window, UncountableJournal where facts contradict
+    each other.
     """
+    for one in asked:
+        if isinstance(one, Span) and one.end <= one.start:
+            raise UsageError(f"window: expected an end after the start, got {one.start} to {one.end}")
     return _Drawing(evidence, contract, calendar, as_of, _choices(contract, readings or {}), asked).account()
 
 
@@ -175,7 +176,8 @@ class _Drawing:
         self.watched = watches(told, as_of)
         self.states = service_states(self.watched, seen(told, readings["platform-throttle"]))
         self.runs = {name: runs(name, states) for name, states in self.states.items()}
-        self.declarations = standing_declarations(told, as_of)
+        self.stated = stated(told, as_of)
+        self.declarations = self.stated.declarations
         self.deductions = deductions(self.declarations, contract, calendar, readings)
         self.network = self._network()
         self.spared: dict[tuple[str, tuple[str, ...]], tuple[Spared, ...]] = {}
@@ -192,6 +194,7 @@ class _Drawing:
     def account(self) -> Account:
         attainments = [attainment for name in sorted(self.watched) for attainment in self._attainments(name)]
         shown = self._shown(attainments)
+        known = self._known()
         return Account(
             as_of=self.as_of,
             contract=self.contract.id,
@@ -203,8 +206,8 @@ class _Drawing:
             deductions=self.deductions,
             latency=tuple(self._latencies(shown)),
             durability=tuple(self._durabilities()),
-            tickets=tickets(self.declarations, self._known(), self.as_of),
-            flags=self._flags(),
+            tickets=tickets(self.declarations, known, self.as_of),
+            flags=self._flags(known.services),
             watched=self.watched,
             states=self.states,
             runs=self.runs,
@@ -352,15 +355,9 @@ class _Drawing:
         against = self.eligibility.against(commitment, (w.rules for w in inside), {account}, window.span)
         return tuple(flag for flag, raised in flags.items() if raised) + against
 
-    def _flags(self) -> tuple[str, ...]:
-        scoped = [(d.id, d.scope) for d in self.deductions]
-        scoped += [(d.id, d.scope or ()) for d in self.declarations if d.kind == "ticket"]
-        services = self._known().services
-        return tuple(
-            f'unknown-scope: {id}: no plan has "{name}"'
-            for id, scope in scoped
-            for name in out_of_plan(scope, services)
-        )
+    def _flags(self, services: Sequence[Service]) -> tuple[str, ...]:
+        told, accounts = self.evidence.testimonies, self.eligibility.accounts
+        return flags(self.stated, told, services, accounts, self.contract)
 
     def _known(self) -> Known:
         services = [watch.rules for watched in self.watched.values() for _, watch in watched]

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Penalty, Readings
 from collector.core.record import Declaration
-from collector.core.timeline import Instant, Span, Spans, duration, within
+from collector.core.timeline import Instant, Span, Spans, duration, either_way, within
 
 Cents: TypeAlias = Fraction
 """Hundredths of the contract's currency, exactly."""
@@ -127,12 +127,14 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
                 Fraction(claim.amount_cents or 0), asked_for(claim), calendar
             ).items():
                 credited[month] += part
-    return Books({d.month or "": d for d in of if d.kind == "invoice"}, dict(credited))
+    # Of several invoices of one month the lowest counts: it leaves the customer least.
+    invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
+    return Books({d.month or "": d for d in invoices}, dict(credited))
 
 
 def asked_for(claim: Declaration) -> Spans:
     """The downtime that a declared claim asks a credit for."""
-    return tuple(Span(*span) for span in claim.certain or ())
+    return either_way(claim.certain or ())
 
 
 # ----------------------------------------------------------------------------------------- months and caps

@@ -9,9 +9,7 @@ from collector.core.calendar import Back, Calendar
 from collector.core.contract import Choice, Contract, DeductionRule, Readings
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, Declaration, Service, Standing
-from collector.core.sight import Testimony
 from collector.core.timeline import Instant, Span, Spans, spans, union
-from collector.errors import UncountableJournal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,47 +51,6 @@ def out_of_plan(scope: Iterable[str], services: Iterable[Service]) -> list[str]:
     """What of a scope no plan has."""
     known = {"*"}.union(*((service.name, service.region) for service in services))
     return [name for name in scope if name not in known]
-
-
-def standing_declarations(testimonies: Iterable[Testimony], as_of: Instant) -> tuple[Declaration, ...]:
-    """What was known at `as_of` and is not superseded, in order of id: arrival makes no odds (law 4).
-
-    UncountableJournal where one id says two things, or declarations supersede each other in a loop.
-    """
-    known: dict[str, tuple[str, Declaration]] = {}
-    for told in testimonies:
-        for declared in told.harvest.declarations:
-            if declared.at > as_of:
-                continue
-            place = f"{told.origin}:{declared.seq}"
-            before = known.setdefault(declared.id, (place, declared))
-            if _says(before[1]) != _says(declared):
-                raise UncountableJournal(
-                    f'{before[0]} and {place}: declaration "{declared.id}" says two things; '
-                    "a correction needs an id of its own and supersedes the first"
-                )
-    declarations = {id: declared for id, (_, declared) in known.items()}
-    for id in declarations:
-        _check_loop(id, declarations)
-    superseded = {declared.supersedes for declared in declarations.values()}
-    return tuple(declarations[id] for id in sorted(declarations) if id not in superseded)
-
-
-def _says(declared: Declaration) -> Declaration:
-    # Two origins may have taken in the same declaration: only its place in the journal differs.
-    return Declaration(
-        **{f: getattr(declared, f) for f in declared.__struct_fields__ if f not in ("seq", "at")}, seq=0, at=0
-    )
-
-
-def _check_loop(id: str, declarations: Mapping[str, Declaration]) -> None:
-    chain = [id]
-    while (following := declarations[chain[-1]].supersedes) in declarations:
-        assert following is not None
-        if following in chain:
-            loop = ", ".join(f'"{one}"' for one in (*chain[chain.index(following) :], following))
-            raise UncountableJournal(f"declarations supersede each other in a loop: {loop}; declare one anew")
-        chain.append(following)
 
 
 # -------------------------------------------------------------------------------------------------- the rules
@@ -138,14 +95,31 @@ _RULES: Mapping[str, Callable[[Declaration, Span, DeductionRule, Calendar, Readi
 }
 
 
+# ------------------------------------------------------------------------------------ reading notice-time
+
+
+def _sent(sent: Instant, received: Instant) -> Instant:
+    # Safe: a mail of the provider counts from its sending; one that came before, from when it came.
+    return min(sent, received)
+
+
+def _received(sent: Instant, received: Instant) -> Instant:  # noqa: ARG001
+    # Arguable: from its arrival.
+    return received
+
+
+_NOTICED: Mapping[Choice, Callable[[Instant, Instant], Instant]] = {
+    "theirs-sent-ours-received": _sent,
+    "theirs-received-ours-sent": _received,
+}
+
+
 def noticed(declared: Declaration | Deduction, readings: Readings) -> Instant | None:
-    """When a mail of the provider counts as given: reading `notice-time`."""
+    """When a mail of the provider counts as given; where only one of its times is known, at that."""
     sent, received = declared.sent, declared.received
-    earlier, later = (sent, received) if _THEIRS_COUNT_SENT[readings["notice-time"]] else (received, sent)
-    return later if earlier is None else earlier
-
-
-_THEIRS_COUNT_SENT = {"theirs-sent-ours-received": True, "theirs-received-ours-sent": False}
+    if sent is None or received is None:
+        return received if sent is None else sent
+    return _NOTICED[readings["notice-time"]](sent, received)
 
 
 class HardwareNotice(NamedTuple):

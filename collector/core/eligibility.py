@@ -8,7 +8,7 @@ from collector.core.calendar import Calendar
 from collector.core.contract import Commitment, Contract
 from collector.core.record import Account, Declaration, Service
 from collector.core.sight import Testimony
-from collector.core.timeline import ALWAYS, Instant, Span, Spans, difference, spans, within
+from collector.core.timeline import ALWAYS, Instant, Span, Spans, difference, either_way, spans, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Eligibility:
         # C5: none in the period, none until the claim.
         until = Span(span.start, max(span.end, self.as_of))
         return any(
-            within(spans(d.spans or ()), until)
+            within(either_way(d.spans or ()), until)
             for d in self.declarations
             if d.kind == "arrears" and d.account == account
         )

@@ -285,7 +285,7 @@ DeclaredSpans: TypeAlias = tuple[tuple[Instant, Instant], ...]
 class Declaration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t", tag="declaration"
 ):
-    """What a person or the provider stated. Which fields a kind needs: `collector.journal.inbox.NEEDS`."""
+    """What a person or the provider stated. Which fields a kind needs: `collector.core.declaration.NEEDS`."""
 
     seq: int
     at: Instant

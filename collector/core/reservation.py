@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Contract, Readings
@@ -57,11 +58,31 @@ _CLOCKS: Mapping[Choice, Callable[[Spans, Instant, Sequence[Outage], int, Calend
 }
 
 
-def arrived(notice: Declaration, readings: Readings) -> Instant | None:
-    """When our mail counts as given: reading `notice-time`; none when it has not left or not arrived."""
-    if notice.state not in LEFT:
-        return None
-    return notice.received if readings["notice-time"] == "theirs-sent-ours-received" else notice.sent
+# --------------------------------------------------------------------------------------- reading notice-time
+
+
+def _received(notice: Declaration) -> tuple[Instant, ...]:
+    # Safe: our mail counts at its arrival; one that came before it was sent covers what it does at both.
+    if notice.received is None:
+        return ()
+    sent = notice.received if notice.sent is None else max(notice.sent, notice.received)
+    return notice.received, sent
+
+
+def _sent(notice: Declaration) -> tuple[Instant, ...]:
+    # Arguable: at its sending.
+    return () if notice.sent is None else (notice.sent,)
+
+
+_ARRIVED: Mapping[Choice, Callable[[Declaration], tuple[Instant, ...]]] = {
+    "theirs-sent-ours-received": _received,
+    "theirs-received-ours-sent": _sent,
+}
+
+
+def arrived(notice: Declaration, readings: Readings) -> tuple[Instant, ...]:
+    """The instants at which our mail may count as given; none when it has not left or not arrived."""
+    return _ARRIVED[readings["notice-time"]](notice) if notice.state in LEFT else ()
 
 
 def reserved(
@@ -83,11 +104,12 @@ def reserved(
     for notice in declarations:
         if notice.kind != "notice" or service not in (notice.services or ()):
             continue
-        at = arrived(notice, readings)
-        if at is None or not documented(notice):
+        came = arrived(notice, readings)
+        if not came or not documented(notice):
             continue
         clock = _CLOCKS[readings["reservation-clock"]]
-        covered = union(covered, clock(documented(notice), at, outages, due.within, calendar))
+        each = (clock(documented(notice), at, outages, due.within, calendar) for at in came)
+        covered = union(covered, reduce(intersection, each))
     return covered
 
 

@@ -92,6 +92,11 @@ def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
     return tuple(map(_span, merged))
 
 
+def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
+    """The set of all between the two instants of each part, in whatever order they come."""
+    return spans((min(part), max(part)) for part in parts)
+
+
 def union(*sets: Spans) -> Spans:
     """Instants that are in any of `sets`."""
     present = [s for s in sets if s]

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from collector.core.declaration import NEEDS, checked, decoded
 from collector.core.record import Declaration
 from collector.core.timeline import Instant
 from collector.errors import DeclarationError
 from collector.journal import layout
-from collector.journal.declarations import NEEDS, checked, decoded
 from collector.journal.writer import Writer
 
 __all__ = ["NEEDS", "Inbox", "fate", "submit"]

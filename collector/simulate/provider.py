@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from collector.core.calendar import Calendar
+from collector.core.declaration import checked
 from collector.core.record import AtLeast, Declaration, Plan, Service
 from collector.core.timeline import (
     DAY,
@@ -25,7 +26,6 @@ from collector.core.timeline import (
     union,
     within,
 )
-from collector.journal.declarations import checked
 from collector.simulate.chance import length, moments, source
 
 OUTAGES: Duration = 2 * DAY

@@ -9,10 +9,10 @@ from typing import Any, Final, get_args
 import click
 import msgspec
 
+from collector.core.declaration import NEEDS, checked
 from collector.core.record import Declaration, DeclarationKind, Standing
 from collector.errors import DeclarationError
 from collector.journal import documents, inbox
-from collector.journal.declarations import NEEDS, checked
 from collector.settings import Settings
 from exporters.commands import options
 from exporters.commands.options import INSTANT

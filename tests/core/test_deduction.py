@@ -10,7 +10,6 @@ import pytest
 from collector.core.contract import DeductionRule
 from collector.core.deduction import Deduction
 from collector.core.published import to_json
-from collector.errors import UncountableJournal
 from tests.strategies import (
     T0,
     Journal,
@@ -123,12 +122,12 @@ def test_a_mail_counts_when_it_was_sent_or_when_it_arrived() -> None:
     assert deducted(made, **{"notice-time": "theirs-received-ours-sent"}) == {}
 
 
-def test_a_mail_that_arrived_before_it_was_sent_counts_as_the_reading_says() -> None:
-    """Two clocks that disagree are no contradiction: each reading takes the time that it names."""
+@pytest.mark.parametrize("reading", ["theirs-sent-ours-received", "theirs-received-ours-sent"])
+def test_a_mail_that_arrived_before_it_was_sent_counts_from_when_it_came(reading: str) -> None:
+    """One of the two times is wrong: the earlier one leaves the customer less."""
     made = maintained(sent=-60, received=-30 * 86_400)
 
-    assert deducted(made) == {}
-    assert deducted(made, overrun="as-announced", **{"notice-time": "theirs-received-ours-sent"}) == {
+    assert deducted(made, overrun="as-announced", **{"notice-time": reading}) == {
         "planned-maintenance": 100 * S
     }
 
@@ -177,7 +176,8 @@ def test_an_unknown_scope_is_kept_and_flagged() -> None:
     found = account(made, until=600)
 
     assert [d.id for d in found.deductions] == ["f"]
-    assert found.flags == ('unknown-scope: f: no plan has "nil"',)
+    place = f"v-1:{made.lines[-1].seq}"
+    assert found.flags == (f'unknown-scope: f: no plan has "nil" ({place})',)
 
 
 def test_overlapping_deductions_are_told_apart_in_the_order_of_the_ledger() -> None:
@@ -238,54 +238,6 @@ def test_a_correction_counts_from_when_it_was_known() -> None:
 
 def _at(made: Journal, as_of: float) -> tuple[Deduction, ...]:
     return account(made, until=600, as_of=as_of).deductions
-
-
-def test_two_corrections_of_one_declaration_both_stand() -> None:
-    """Neither knows of the other, and the order of arrival decides nothing."""
-    made = journal().declare(**force("a", (100, 200)))
-    for id, start in (("b", 100), ("c", 150)):
-        made.declare(
-            id,
-            "force-majeure",
-            supersedes="a",
-            standing="accepted",
-            scope=("*",),
-            spans=((start, start + 20),),
-        )
-
-    assert deducted(made) == {"force-majeure": 40 * S}
-
-
-def test_what_supersedes_something_unknown_stands() -> None:
-    made = journal().declare(**force("b", (100, 110), supersedes="a"))
-
-    assert deducted(made) == {"force-majeure": 10 * S}
-
-
-def test_a_loop_of_corrections_is_refused_by_name() -> None:
-    made = journal().declare("a", "note", supersedes="b").declare("b", "note", supersedes="c")
-    made.declare("c", "note", supersedes="b")
-
-    with pytest.raises(UncountableJournal, match='in a loop: "b", "c", "b"'):
-        account(made, until=600)
-
-
-def test_the_same_declaration_taken_in_twice_is_one() -> None:
-    made = journal()
-    for at in (0, 5):
-        made.declare(**force("a", at=at))
-
-    assert deducted(made) == {"force-majeure": 100 * S}
-
-
-def test_one_id_that_says_two_things_is_refused_by_name() -> None:
-    made = journal().declare("a", "note", text="this").declare("a", "note", text="that")
-    first = len(made.lines) - 2
-
-    with pytest.raises(
-        UncountableJournal, match=f'v-1:{first} and v-1:{first + 1}: declaration "a" says two'
-    ):
-        account(made, until=600)
 
 
 def test_time_that_leaves_the_period_leaves_its_states_too() -> None:

@@ -4,16 +4,15 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from collector.core import record
-from collector.core.record import Declaration, DeclarationKind
+from collector.core.record import Declaration
 from collector.core.timeline import HOUR
 from collector.errors import DeclarationError
-from collector.journal import declarations, documents, inbox
+from collector.journal import documents, inbox
 from collector.journal.inbox import Inbox
 from collector.journal.layout import OriginDir
 from collector.journal.origin import open_origin
@@ -21,18 +20,6 @@ from collector.journal.writer import Writer
 from tests.journal.lines import NOON, raw_lines
 
 SPAN = [NOON, NOON + HOUR]
-
-VALUES: dict[str, Any] = {
-    "spans": [SPAN], "scope": ["s3"], "standing": "accepted", "number": "42", "severity": 1, "opened": NOON,
-    "account": "123", "month": "2026-11", "amount_cents": 100, "issued": NOON, "zones": ["a"], "from": NOON,
-    "services": ["s3"], "possible": [SPAN], "state": "sent", "document": "0" * 64, "root": "r", "size": 9,
-    "statement": "st", "claim": "c", "expires": NOON, "text": "t", "resources": [], "to": NOON + 1,
-    "certain": [], "ongoing": False, "message_id": "m@x", "complete": NOON, "first_answer": NOON,
-    "waiting": [SPAN], "solved": NOON + 1, "sent": NOON, "received": NOON, "why": "w",
-    "supersedes": "earlier", "commitment": "c",
-}  # fmt: skip
-"""A right value for each key."""
-
 NOTE = {"kind": "note", "by": "fh", "text": "t"}
 WORK = {"kind": "planned-maintenance", "by": "fh", "spans": [SPAN], "scope": ["*"], "standing": "proposed"}
 
@@ -54,75 +41,6 @@ def declared(place: OriginDir) -> list[Declaration]:
 
 def files(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-
-
-def test_every_kind_of_declaration_has_its_needs() -> None:
-    assert set(get_args(DeclarationKind)) == set(declarations.NEEDS)
-
-
-@pytest.mark.parametrize("kind", declarations.NEEDS)
-def test_each_kind_is_taken_with_what_it_needs_and_with_all_it_may_have_and_not_with_less(kind: str) -> None:
-    keys = declarations.NEEDS[kind]
-    least = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in keys}}
-    most = {
-        **least,
-        **{key: VALUES[key] for key in (*declarations.COMMON[3:], *declarations.MAY.get(kind, ()))},
-    }
-
-    assert declarations.checked(least).kind == kind
-    assert declarations.decoded(msgspec.json.encode(most)) == declarations.checked(most)
-    for key in ("id", "by", *keys):
-        with pytest.raises(DeclarationError, match=f"^{key}: "):
-            declarations.checked({k: v for k, v in least.items() if k != key})
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ({"kind": "holiday"}, "kind: expected one of suspension"),
-        ({"kind": ["note"]}, "kind: expected one of"),
-        ({"spams": [SPAN]}, "spams: expected only"),
-        ({"amount_cents": 3}, "amount_cents: expected only"),
-        ({"seq": 3}, "seq: expected only"),
-        ({"at": NOON}, "at: expected only"),
-        ({"spans": [[NOON + HOUR, NOON]]}, r"spans\[0\]: expected an end after the start"),
-        ({"spans": [[NOON, NOON]]}, r"spans\[0\]: expected an end after the start"),
-        ({"spans": [SPAN, [NOON + 1, NOON + 2 * HOUR]]}, r"spans\[1\]: expected spans in order"),
-        ({"spans": []}, "spans: expected something"),
-        ({"spans": [[NOON]]}, "Expected `array` of length 2"),
-        ({"spans": [[NOON // 10**6, NOON // 10**6 + 60]]}, r"spans\[0\]\[0\]: expected microseconds"),
-        ({"spans": [[float(NOON), NOON + HOUR]]}, r"Expected `int`, got `float`.*spans"),
-        ({"standing": "maybe"}, "Invalid enum value 'maybe'"),
-        ({"scope": ["*", 3]}, r"Expected `str`, got `int`.*scope\[1\]"),
-        ({"id": "../x"}, "id: expected up to 128 letters"),
-        ({"id": ".hidden"}, "id: expected up to 128 letters"),
-        ({"document": "letter.pdf"}, "document: expected a SHA-256"),
-        ({"supersedes": "i"}, "supersedes: expected another"),
-        ({"by": ""}, "by: expected something"),
-        ({"sent": 12}, "sent: expected microseconds"),
-    ],
-)
-def test_what_is_wrong_is_refused_with_its_place(change: dict[str, Any], problem: str) -> None:
-    with pytest.raises(DeclarationError, match=problem):
-        declarations.checked({"id": "i", **WORK, **change})
-
-
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(DeclarationError, match=r"by: .*; scope: .*; spams: "):
-        declarations.checked(
-            {"id": "i", "kind": "force-majeure", "spans": [SPAN], "standing": "x", "spams": 1}
-        )
-
-
-@pytest.mark.parametrize(
-    ("kind", "change"),
-    [("notice", {"state": "lost"}), ("invoice", {"month": "2026-13"}), ("invoice", {"amount_cents": -1}),
-     ("ticket", {"solved": NOON - 1}), ("deployment", {"to": NOON - 1})],
-)  # fmt: skip
-def test_values_that_cannot_be_are_refused(kind: str, change: dict[str, Any]) -> None:
-    right = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declarations.NEEDS[kind]}}
-    with pytest.raises(DeclarationError, match=next(iter(change))):
-        declarations.checked({**right, **change})
 
 
 async def test_a_declaration_handed_in_becomes_a_line_and_its_file_goes(tmp_path: Path) -> None:

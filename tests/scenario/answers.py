@@ -1,5 +1,6 @@
 """What an account says about all that a scenario asks, and what the scenario expects, in the same terms."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -45,7 +46,7 @@ OF_ACCOUNT: dict[str, Callable[[Account], Any]] = {
     "outages": lambda account: len(account.outages),
     "blips": lambda account: len(account.blips),
     "incidents": lambda account: len(account.incidents),
-    "warnings": lambda account: account.flags,
+    "warnings": lambda account: tuple(re.sub(r" \(\S+:\d+\)$", "", flag) for flag in account.flags),
 }
 OF_ATTAINMENT: dict[str, Callable[[Attainment], Any]] = {
     "agreed": lambda a: a.agreed,

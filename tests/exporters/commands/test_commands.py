@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from collector.core.declaration import NEEDS
 from collector.core.latency import limits
 from collector.core.record import Outcome
 from collector.core.timeline import HOUR
-from collector.journal.declarations import NEEDS
 from exporters.__main__ import _status as run
 from exporters.cli import MODULE_OF
 from exporters.index.rebuild import make

@@ -1,4 +1,4 @@
-"""What a declaration must say, by kind, before it may enter the journal."""
+"""What a declaration must say, by kind: asked at the journal's door, and of what a journal holds."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -74,17 +74,24 @@ def checked(given: Mapping[str, Any]) -> Declaration:
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in NEEDS:
         raise DeclarationError(f"kind: expected one of {', '.join(NEEDS)}, got {kind!r}")
-    problems = list(_keys(kind, given))
-    if not problems:
+    wrong = list(_keys(kind, given))
+    if not wrong:
         try:
             declaration = msgspec.convert({**given, "t": "declaration", "seq": 0, "at": 0}, Declaration)
         except msgspec.ValidationError as error:
-            problems.append(str(error).replace("$.", ""))
+            wrong.append(str(error).replace("$.", ""))
         else:
-            problems += _values(given)
-    if problems:
-        raise DeclarationError("; ".join(problems))
+            wrong += _values(given)
+    if wrong:
+        raise DeclarationError("; ".join(wrong))
     return declaration
+
+
+def problems(declared: Declaration) -> Iterator[str]:
+    """What is wrong with a declaration that stands in a journal, in the words that would have refused it."""
+    given = {k: v for k, v in msgspec.to_builtins(declared).items() if k not in ("t", "seq", "at")}
+    wrong = list(_keys(declared.kind, given))
+    yield from wrong or _values(given)
 
 
 def _keys(kind: str, given: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,84 @@
+"""What is odd about all that was told and declared, as flags of the account: nothing is silently dropped.
+
+A flag is `kind: subject: what it is (line)`; for programs, its kind and subject are stable, its words not.
+What every kind means, and what it does to figures, is listed in the README.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from collector.core.contract import Contract
+from collector.core.correction import Stated
+from collector.core.credit import is_credit_for
+from collector.core.declaration import problems
+from collector.core.deduction import out_of_plan
+from collector.core.record import Declaration, Service
+from collector.core.sight import Testimony
+
+
+def flags(
+    stated: Stated,
+    testimonies: Sequence[Testimony],
+    services: Sequence[Service],
+    accounts: Iterable[str],
+    contract: Contract,
+) -> tuple[str, ...]:
+    """What concerns the account as a whole; each names the line that it is about, where it is about one."""
+    named = {*accounts, *(service.account for service in services)}
+    known = _Known(services, named, contract, stated.declarations)
+    of_declarations = (
+        f"{kind}: {said.declared.id}: {what} ({said.place})"
+        for said in stated.standing
+        for kind, what in known.odd(said.declared)
+    )
+    return (*_of_origins(testimonies), *stated.flags, *of_declarations)
+
+
+def _of_origins(testimonies: Sequence[Testimony]) -> Iterator[str]:
+    if not testimonies:
+        yield "no-journal: no origin has a line, so nothing is known"
+    for told in testimonies:
+        if not told.harvest.plans:
+            yield f"no-plan: {told.origin}: it states no plan by then, so nothing that it saw counts"
+
+
+class _Known(NamedTuple):
+    """What a declaration may be about."""
+
+    services: Sequence[Service]
+    accounts: Collection[str]
+    contract: Contract
+    declarations: Sequence[Declaration]
+
+    def odd(self, declared: Declaration) -> Iterator[tuple[str, str]]:
+        """Kind and words of all that is odd about a declaration."""
+        for problem in problems(declared):
+            yield "malformed", problem
+        for name in self._strangers(declared):
+            yield "unknown-scope", f'no plan has "{name}"'
+        if declared.account not in (None, *self.accounts):
+            yield "unknown-account", f'no plan has "{declared.account}"'
+        if declared.commitment not in (None, *(one.id for one in self.contract.commitments)):
+            yield "unknown-commitment", f'{self.contract.id} has no "{declared.commitment}"'
+        if declared.kind == "credit" and not self._is_asked_for(declared):
+            yield "unknown-claim", f'no claim is called "{declared.claim}"'
+        if declared.kind == "invoice":
+            yield from self._rivals(declared)
+        sent, received = declared.sent, declared.received
+        if sent is not None and received is not None and received < sent:
+            yield "received-before-sent", f"by {sent - received} us; what leaves the customer less counts"
+
+    def _strangers(self, declared: Declaration) -> Iterator[str]:
+        """What it is about, and no plan has; `services` are names, where a scope may also be a region."""
+        yield from out_of_plan(declared.scope or (), self.services)
+        names = {service.name for service in self.services}
+        yield from (name for name in declared.services or () if name not in names)
+
+    def _is_asked_for(self, credit: Declaration) -> bool:
+        return any(one.kind == "claim" and is_credit_for(one, credit) for one in self.declarations)
+
+    def _rivals(self, invoice: Declaration) -> Iterator[tuple[str, str]]:
+        of = (invoice.kind, invoice.account, invoice.month)
+        for other in self.declarations:
+            if other.id != invoice.id and (other.kind, other.account, other.month) == of:
+                yield "invoiced-twice", f'"{other.id}" is of {invoice.month} too; the lower of them counts'

@@ -1,0 +1,122 @@
+"""Which declarations stand: what takes the place of what, what does not, and that each is said."""
+
+import pytest
+
+from collector.errors import UncountableJournal
+from tests.core.test_deduction import force, journal
+from tests.strategies import Journal, S, account, attainment
+
+
+def corrected(made: Journal, id: str, of: str, end: int, at: float = 0) -> Journal:
+    """With another word on what `of` says: force majeure from second 100 to `end`."""
+    return made.declare(**force(id, (100, end), at=at, supersedes=of))
+
+
+def deducted(*made: Journal) -> dict[str, int]:
+    ledger = attainment(*made, until=600).ledger
+    return {line.kind: line.amount for line in ledger if line.kind != "unreserved"}
+
+
+def flags(*made: Journal) -> list[str]:
+    return list(account(*made, until=600).flags)
+
+
+def kinds(*made: Journal) -> list[str]:
+    return [flag.split(": ")[0] + " " + flag.split(": ")[1] for flag in flags(*made)]
+
+
+def test_of_two_corrections_the_last_that_was_written_counts_in_whatever_order_they_are_read() -> None:
+    """The last one standing counts; that somebody corrected the first instead of the second is said."""
+    made = journal().declare(**force("a", (100, 200)))
+    corrected(corrected(made, "b", "a", 120, at=30), "c", "a", 150, at=20)
+    b, c = (f"v-1:{line.seq}" for line in made.lines[-2:])
+
+    assert deducted(made) == {"force-majeure": 20 * S}
+    assert flags(made) == [f'corrected-twice: a: by "c" ({c}), "b" ({b}); the last counts']
+
+
+def test_of_two_corrections_written_at_once_the_one_with_the_higher_id_counts() -> None:
+    made = journal().declare(**force("a", (100, 200)))
+    corrected(corrected(made, "c", "a", 150), "b", "a", 120)
+
+    assert deducted(made) == {"force-majeure": 50 * S}
+
+
+def test_a_correction_of_the_earlier_of_two_corrections_is_the_last_word() -> None:
+    made = journal().declare(**force("a", (100, 200)))
+    corrected(corrected(made, "b", "a", 120, at=1), "c", "a", 150, at=2)
+    corrected(made, "d", "b", 130, at=3)
+
+    assert deducted(made) == {"force-majeure": 30 * S}
+    assert kinds(made) == ["corrected-twice a"]
+
+
+def test_a_chain_of_corrections_is_nothing_odd() -> None:
+    made = journal().declare(**force("a", (100, 200)))
+    corrected(corrected(made, "b", "a", 120, at=9), "c", "b", 150, at=1)
+
+    assert deducted(made) == {"force-majeure": 50 * S}
+    assert flags(made) == []
+
+
+@pytest.mark.parametrize("kind", ["note", "customer-fault"])
+def test_what_is_of_another_kind_takes_the_place_of_nothing(kind: str) -> None:
+    """A note that nobody reads must not make an accepted deduction disappear."""
+    made = journal().declare(**force("a", (100, 200)))
+    said = {"text": "t"} if kind == "note" else {"standing": "accepted", "scope": ("*",), "spans": ((0, 9),)}
+    made.declare("b", kind, supersedes="a", **said)
+
+    assert deducted(made)["force-majeure"] == 100 * S
+    assert flags(made) == [
+        f'supersedes-other-kind: b: a {kind} corrects no force-majeure, so "a" stands too '
+        f"(v-1:{made.lines[-1].seq})"
+    ]
+
+
+def test_what_supersedes_something_unknown_stands_and_is_told() -> None:
+    made = corrected(journal(), "b", "a", 110)
+
+    assert deducted(made) == {"force-majeure": 10 * S}
+    assert flags(made) == [
+        f'supersedes-unknown: b: nothing declared is called "a" (v-1:{made.lines[-1].seq})'
+    ]
+
+
+def test_what_is_corrected_before_it_is_written_is_unknown_until_then() -> None:
+    """Another origin may write the correction first, or by another clock."""
+    made = corrected(journal(), "b", "a", 110, at=10).declare(**force("a", (100, 200), at=20))
+
+    assert kinds(made) == []
+    assert account(made, until=600, as_of=15).flags[0].startswith("supersedes-unknown: b")
+
+
+def test_a_loop_of_corrections_is_refused_by_name_and_line() -> None:
+    made = journal().declare("a", "note", supersedes="b").declare("b", "note", supersedes="c")
+    made.declare("c", "invoice", supersedes="b")
+    b, c = (f"v-1:{line.seq}" for line in made.lines[-2:])
+
+    with pytest.raises(UncountableJournal, match=rf'in a loop: "b" \({b}\), "c" \({c}\), "b"; no collector'):
+        account(made, until=600)
+
+
+def test_the_same_declaration_taken_in_twice_is_one_that_was_known_from_the_first() -> None:
+    """Two origins of one machine, whichever is read first."""
+    here, there = journal(), Journal("w-1", "w").start().clock()
+    here.declare(**force("a", (100, 200), at=5))
+    here.declare(**force("b", (100, 120), at=6, supersedes="a"))
+    there.declare(**force("a", (100, 200), at=0))
+    there.declare(**force("c", (100, 150), at=7, supersedes="a"))
+    there.declare(**force("b", (100, 120), at=8, supersedes="a"))
+
+    for made in ((here, there), (there, here)):
+        assert deducted(*made) == {"force-majeure": 50 * S}
+
+
+def test_one_id_that_says_two_things_is_refused_by_name() -> None:
+    made = journal().declare("a", "note", text="this").declare("a", "note", text="that")
+    first = len(made.lines) - 2
+
+    with pytest.raises(
+        UncountableJournal, match=f'v-1:{first} and v-1:{first + 1}: declaration "a" says two'
+    ):
+        account(made, until=600)

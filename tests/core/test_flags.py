@@ -1,0 +1,220 @@
+"""What is odd about declarations and journals is told, with the line, and has a result that is known."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from collector.core.account import draw, replay
+from collector.core.timeline import HOUR, Span
+from collector.errors import UsageError
+from tests.strategies import T0, Journal, S, account, attainment, calendar, contract, instant, watched
+
+DAYS = 86_400
+NOTICE: dict[str, Any] = {
+    "number": "1", "services": ("s",), "possible": ((0, 60),), "state": "sent", "sent": 90, "received": 90,
+}  # fmt: skip
+CLAIM: dict[str, Any] = {
+    "number": "1", "statement": "st", "amount_cents": 1, "state": "sent", "account": "a",
+    "commitment": "load-balancer.availability", "services": ("s",), "certain": ((0, 60),),
+}  # fmt: skip
+INVOICE: dict[str, Any] = {"account": "a", "month": "2026-08", "amount_cents": 1, "issued": T0}
+ARREARS: dict[str, Any] = {"account": "a", "spans": ((0, 60),)}
+DEPLOYMENT: dict[str, Any] = {"account": "a", "zones": ("r-a",), "from_": 0}
+CREDIT: dict[str, Any] = {
+    "account": "a", "claim": "c", "amount_cents": 1, "month": "2026-08", "expires": T0 + HOUR,
+}  # fmt: skip
+TICKET: dict[str, Any] = {"number": "1", "severity": 1, "opened": T0, "scope": ("s",)}
+
+
+def told(id: str, kind: str, **fields: Any) -> list[str]:
+    """The flags of an account in whose journal that is declared, without the line that each names."""
+    made = watched("oo").declare(id, kind, **fields)
+    place = f" (v-1:{made.lines[-1].seq})"
+    flags = account(made, until=600).flags
+    assert all(flag.endswith(place) for flag in flags)
+    return [flag.removesuffix(place) for flag in flags]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("notice", NOTICE), ("claim", CLAIM), ("invoice", INVOICE), ("arrears", ARREARS),
+        ("deployment", DEPLOYMENT), ("ticket", TICKET), ("note", {"text": "t"}),
+        ("suspension", {"spans": ((0, 60),), "scope": ("r",), "standing": "refused"}),
+    ],
+)  # fmt: skip
+def test_nothing_is_said_about_what_is_in_order(kind: str, fields: dict[str, Any]) -> None:
+    assert told("d", kind, **fields) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("notice", {**NOTICE, "services": ("s", "nil")}),
+        ("claim", {**CLAIM, "services": ("nil",)}),
+        ("ticket", {**TICKET, "scope": ("nil",)}),
+        ("suspension", {"spans": ((0, 60),), "scope": ("r", "nil"), "standing": "accepted"}),
+    ],
+)
+def test_a_service_that_no_plan_has_is_named(kind: str, fields: dict[str, Any]) -> None:
+    assert told("d", kind, **fields) == ['unknown-scope: d: no plan has "nil"']
+
+
+@pytest.mark.parametrize("name", ["*", "r"])
+def test_a_notice_names_services_and_no_region(name: str) -> None:
+    """A scope may be a region or everything; a reservation says what it reserves."""
+    assert told("d", "notice", **{**NOTICE, "services": (name,)}) == [
+        f'unknown-scope: d: no plan has "{name}"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("claim", CLAIM), ("invoice", INVOICE), ("arrears", ARREARS), ("deployment", DEPLOYMENT)],
+)
+def test_an_account_that_no_plan_has_is_named(kind: str, fields: dict[str, Any]) -> None:
+    assert told("d", kind, **{**fields, "account": "nil"}) == ['unknown-account: d: no plan has "nil"']
+
+
+def test_a_claim_about_what_the_contract_does_not_promise_is_told() -> None:
+    assert told("d", "claim", **{**CLAIM, "commitment": "tea.hot"}) == [
+        f'unknown-commitment: d: {contract().id} has no "tea.hot"'
+    ]
+
+
+def test_a_credit_for_nothing_that_was_claimed_is_told() -> None:
+    made = watched("oo").declare("k", "claim", **CLAIM)
+
+    assert told("d", "credit", **CREDIT) == ['unknown-claim: d: no claim is called "c"']
+    for id, claim in (("d", "k"), ("e", "1")):  # by its id, or by its number
+        made.declare(id, "credit", **{**CREDIT, "claim": claim})
+    assert account(made, until=600).flags == ()
+
+
+def test_of_two_invoices_of_one_month_the_lower_counts_and_both_are_told() -> None:
+    made = watched("oo").declare("d", "invoice", **INVOICE)
+    made.declare("e", "invoice", **{**INVOICE, "month": "2026-07"})
+    made.declare("f", "invoice", **{**INVOICE, "amount_cents": 9})
+
+    assert [flag.partition(" (")[0] for flag in account(made, until=600).flags] == [
+        'invoiced-twice: d: "f" is of 2026-08 too; the lower of them counts',
+        'invoiced-twice: f: "d" is of 2026-08 too; the lower of them counts',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "key"),
+    [
+        ("notice", {**NOTICE, "possible": ((60, 0),)}, "possible[0]"),
+        ("arrears", {**ARREARS, "spans": ((60, 0),)}, "spans[0]"),
+        ("claim", {**CLAIM, "certain": ((60, 0),)}, "certain[0]"),
+        ("ticket", {**TICKET, "waiting": ((T0 + 60 * S, T0),)}, "waiting[0]"),
+    ],
+)
+def test_a_reversed_span_is_told(kind: str, fields: dict[str, Any], key: str) -> None:
+    assert told("d", kind, **fields) == [
+        f"malformed: d: {key}: expected an end after the start, got {T0 + 60 * S} to {T0}"
+    ]
+
+
+def test_what_a_kind_lacks_is_told() -> None:
+    assert told("d", "notice") == [
+        f"malformed: d: {key}: a declaration of kind notice needs it, got nothing"
+        for key in ("number", "services", "possible", "state")
+    ]
+
+
+def test_spans_that_overlap_are_told_and_merged() -> None:
+    made = watched("o" + "x" * 50 + "o", burst=10)
+    made.declare(
+        "d", "force-majeure", standing="accepted", scope=("*",), spans=((100, 200), (150, 250), (90, 110))
+    )
+
+    found = account(made, until=600)
+
+    assert [line.amount for line in found.attainments[0].ledger if line.kind == "force-majeure"] == [160 * S]
+    assert [flag.split(": ")[:3] for flag in found.flags] == [
+        ["malformed", "d", "spans[1]"],
+        ["malformed", "d", "spans[2]"],
+    ]
+
+
+def test_arrears_whose_span_is_reversed_stand_against_a_claim_all_the_same() -> None:
+    made = watched("oo").declare("d", "arrears", account="a", spans=((300, 200),))
+
+    assert "arrears" in attainment(made, until=600).flags
+
+
+def test_a_notice_whose_span_is_reversed_reserves_nothing() -> None:
+    assert _reserved(possible=((60, 0),), sent=90, received=90) == 0
+    assert _reserved(possible=((0, 60),), sent=90, received=90) == round(49.99 * S)
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "reserved"),
+    [
+        (90, 90, 49.99),
+        (90, 30, 19.99),  # what it documents of the time after it came may have been put in later
+        (2 * DAYS + 40, 90, 19.999999),  # waived by the time that it says it was sent
+        (40 * DAYS, 90, 0),
+    ],
+)
+def test_a_notice_received_before_it_was_sent_covers_what_it_does_at_both_times(
+    sent: float, received: float, reserved: float
+) -> None:
+    assert _reserved(sent=sent, received=received) == round(reserved * S)
+    flags = told("d", "notice", **{**NOTICE, "sent": sent, "received": received})
+    assert flags == (
+        []
+        if sent == received
+        else [
+            f"received-before-sent: d: by {round(sent - received) * S} us; "
+            "what leaves the customer less counts"
+        ]
+    )
+
+
+def _reserved(**changed: Any) -> int:
+    """Of an outage that is certain from second 10.01 to 60."""
+    made = watched("oxxxxxxo", burst=10).declare("d", "notice", **{**NOTICE, **changed})
+    return attainment(made, until=600, as_of=41 * DAYS).claimable.amount
+
+
+# ------------------------------------------------------------------------------- a journal that says little
+
+
+def test_an_account_of_no_journal_says_so() -> None:
+    found = draw(replay({}, contract(), 0), contract(), calendar(), as_of=0)
+
+    assert found.flags == ("no-journal: no origin has a line, so nothing is known",)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [Journal(), Journal().start(-9).clock(-8), watched("oo")],
+    ids=["empty", "planless", "later"],
+)
+def test_an_origin_without_a_plan_by_then_says_so(made: Journal) -> None:
+    found = account(made, until=-1, over=(-60, -1))
+
+    assert found.flags == ("no-plan: v-1: it states no plan by then, so nothing that it saw counts",)
+    assert (found.attainments, found.outages) == ((), ())
+
+
+@pytest.mark.parametrize("over", [(-600, -60), (3600, 7200)])
+def test_a_window_without_a_sample_is_unknown_and_open(over: tuple[float, float]) -> None:
+    """Before the first plan, or after the last sample."""
+    found = attainment(watched("oo"), until=9000, over=over)
+
+    assert found.finding == "OPEN"
+    assert (found.unknown, found.coverage) == (found.agreed, Fraction(0))
+    assert found.agreed == round(over[1] - over[0]) * S
+
+
+@pytest.mark.parametrize("end", [0, -60])
+def test_a_window_that_ends_before_it_has_begun_is_refused(end: int) -> None:
+    evidence = replay({"v-1": watched("oo").lines}, contract(), instant(600))
+
+    with pytest.raises(UsageError, match=f"expected an end after the start, got {T0} to {instant(end)}"):
+        draw(evidence, contract(), calendar(), as_of=instant(600), asked=(Span(T0, instant(end)),))
