@@ -5,18 +5,16 @@ second: a set of ticks is a Python set. Every instant that it is given must lie 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import TypeAlias
 
-SECOND = 1_000_000
+from tests.twin_words import SECOND, Json, in_time, last_words
+
 KINDS = (
     "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault",
     "countermeasure",
 )  # fmt: skip
-Json: TypeAlias = dict[str, Any]
 Ticks: TypeAlias = set[int]
 
 
@@ -346,11 +344,9 @@ def grace(down: Ticks, edge: Ticks, given: list[tuple[Json, Ticks]], terms: Json
 
 def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
     """Deductions that take time off, each with its ticks."""
-    every = {line["id"]: line for o in origins for line in o.lines if line["t"] == "declaration"}
-    gone = corrected(every)
     found = []
-    for one in every.values():
-        if one["kind"] not in KINDS or one["id"] in gone or one["standing"] not in ("accepted", "disputed"):
+    for one in last_words([line for o in origins for line in o.lines if line["t"] == "declaration"]):
+        if one["kind"] not in KINDS or one["standing"] not in ("accepted", "disputed"):
             continue
         (rule,) = (rule for rule in contract["deductions"] if rule["kind"] == one["kind"])
         spans = one["spans"]
@@ -358,34 +354,6 @@ def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
             spans = [s for s in spans if in_time(one, s, rule["notice_clear_days"], contract["zone"])]
         found.append({"kind": one["kind"], "scope": one["scope"], "ticks": ticks_of(spans)})
     return found
-
-
-def corrected(every: dict[str, Json]) -> set[str]:
-    """What another of its kind corrects; of several words about one thing, all but the last."""
-    of = {
-        id: line["supersedes"]
-        for id, line in every.items()
-        if line.get("supersedes") in every and every[line["supersedes"]]["kind"] == line["kind"]
-    }
-
-    def root(id: str) -> str:
-        return root(of[id]) if id in of else id
-
-    last = {}
-    for id in sorted(every.keys() - set(of.values()), key=lambda id: (every[id]["at"], id)):
-        last[root(id)] = id
-    return every.keys() - last.values()
-
-
-def in_time(one: Json, span: Sequence[int], clear_days: int, zone: str) -> bool:
-    """D2: starting on Paris date M, notice on M-3 or before."""
-    notice = one.get("sent") if one.get("sent") is not None else one.get("received")
-    if notice is None:
-        return False
-    told, starts = (
-        datetime.fromtimestamp(i // SECOND, UTC).astimezone(ZoneInfo(zone)).date() for i in (notice, span[0])
-    )
-    return told <= starts - timedelta(days=clear_days + 1)
 
 
 def excluded(service: Service, all_declared: list[Json], overrun: str) -> dict[str, Ticks]:
