@@ -20,7 +20,7 @@ from collector.core.record import decode
 from collector.core.timeline import Span
 from tests import twin
 from tests.strategies import SHIPPED, calendar, contract
-from tests.twin import SECOND, Json
+from tests.twin_words import SECOND, Json
 
 SEEDS = range(int(os.environ.get("TWIN_FROM", "0")), int(os.environ.get("TWIN_TO", "30")))
 BASES = (1_792_705_700, 1_792_888_500, 1_793_000_000)

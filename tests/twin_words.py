@@ -1,4 +1,4 @@
-"""What was declared, for the second account of `tests.twin`: which word is the last, and which came in time."""
+"""What was declared, as the second account sees it: which word is the last, and which came in time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,8 +32,8 @@ def in_time(one: Json, span: Sequence[int], clear_days: int, zone: str) -> bool:
     notices = [one[word] for word in ("sent", "received") if one.get(word) is not None]
     if not notices:
         return False
+    instants = (min(notices), span[0])
     told, starts = (
-        datetime.fromtimestamp(i // SECOND, UTC).astimezone(ZoneInfo(zone)).date()
-        for i in (min(notices), span[0])
+        datetime.fromtimestamp(i // SECOND, UTC).astimezone(ZoneInfo(zone)).date() for i in instants
     )
     return told <= starts - timedelta(days=clear_days + 1)
