@@ -77,18 +77,17 @@ ALWAYS: Spans = (Span(-(1 << 62), 1 << 62),)
 
 def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
     """The set of all instants in `parts`, which may overlap, touch, be empty and come in any order."""
-    rising = sorted([part for part in parts if part[0] < part[1]])
-    if not rising:
-        return NOTHING
     merged: list[tuple[Instant, Instant]] = []
-    begin, upto = rising[0]
-    for start, end in rising:
-        if start > upto:
-            merged.append((begin, upto))
-            begin, upto = start, end
-        elif end > upto:
+    upto: Instant = 0
+    for start, end in sorted(parts):
+        if end <= start:
+            continue
+        if not merged or start > upto:
+            merged.append((start, end))
             upto = end
-    merged.append((begin, upto))
+        elif end > upto:
+            merged[-1] = merged[-1][0], end
+            upto = end
     return tuple(map(_span, merged))
 
 
