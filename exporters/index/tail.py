@@ -40,27 +40,38 @@ def take_in(
             for origin in gone:
                 rows.forget(db, origin)
     for place in places:
-        while not stop() and _some(db, place, limits, progress):
+        while not stop() and not _caught_up(db, place, limits, progress, stop):
             pass
 
 
-def _some(db: Database, place: OriginDir, limits: Limits, progress: Progress) -> bool:
-    """One transaction's worth of one origin; whether there may be more."""
-    with db.atomic():
-        follower = Follower.stored(db, place.name, limits)
-        lines = 0
-        try:
-            for part in follower.follow(place):
-                lines += 0 if isinstance(part, Damage) else len(part.lines)
-                if lines >= AT_ONCE:
-                    break
-        except Rewound:
+def _caught_up(
+    db: Database, place: OriginDir, limits: Limits, progress: Progress, stop: Callable[[], bool]
+) -> bool:
+    """Take in what is new of one origin, unless told to stop; False where it has to be read anew."""
+    follower = Follower.stored(db, place.name, limits)
+    lines = 0
+    try:
+        # Read in one go: each time anew, all checkpoints to come would be read again.
+        for part in follower.follow(place):
+            lines += 0 if isinstance(part, Damage) else len(part.lines)
+            if lines >= AT_ONCE:
+                _keep(db, follower, lines, progress)
+                lines = 0
+                if stop():
+                    return True
+    except Rewound:
+        with db.atomic():
             rows.forget(db, place.name)
-            return True
-        if follower.taken:
+        return False
+    _keep(db, follower, lines, progress)
+    return True
+
+
+def _keep(db: Database, follower: Follower, lines: int, progress: Progress) -> None:
+    if follower.taken:
+        with db.atomic():
             follower.keep(db)
     progress(lines)
-    return lines >= AT_ONCE
 
 
 def indexed(state: Path, limits: Limits) -> list[Told]:

@@ -15,11 +15,12 @@ from collector.core.published import to_json
 from collector.core.record import Outcome
 from collector.core.timeline import DAY, MINUTE
 from collector.errors import ConstatError
+from collector.journal.reader import origins
 from exporters import query
 from exporters.index import rows
 from exporters.index.rebuild import make, rebuild
-from exporters.index.store import UnusableIndexError, index_path, reading, writing
-from exporters.index.tail import nobody, poll
+from exporters.index.store import UnusableIndexError, index_path, making, reading, writing
+from exporters.index.tail import nobody, poll, take_in
 from tests.conftest import needs_root
 from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, day, write
 from tests.exporters.journals import plan as the_plan
@@ -71,6 +72,25 @@ async def test_an_index_fed_live_has_the_rows_of_one_made_anew(tmp_path: Path) -
     make(tmp_path, LIMITS, nobody)
 
     assert live == dump(tmp_path)
+
+
+async def test_an_index_made_in_parts_or_stopped_between_them_and_taken_up_has_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(tmp_path, day(TROUBLE * 20))
+    make(tmp_path, LIMITS, nobody)
+    whole, parts = dump(tmp_path), list[int]()
+
+    monkeypatch.setattr("exporters.index.tail.AT_ONCE", 300)
+    make(tmp_path, LIMITS, parts.append)
+    assert (dump(tmp_path), len(parts)) == (whole, 3)
+
+    index_path(tmp_path).unlink()
+    with making(index_path(tmp_path), LIMITS) as db:
+        take_in(db, origins(tmp_path), LIMITS, nobody, lambda: bool(rows.origins_of(db)))
+        assert rows.dump(db) != whole
+    poll(tmp_path, LIMITS)
+    assert dump(tmp_path) == whole
 
 
 async def test_readers_see_lines_that_the_index_has_not_taken_in_yet(tmp_path: Path) -> None:
