@@ -62,6 +62,12 @@ def test_a_file_of_scenarios_has_some() -> None:
         ('window = "10:00 to 11:00"', 'window = "trailing"', "needs an as_of"),
         ("window =", "services = { s = { color = 'red' } }\nwindow =", "color: unknown key"),
         ("window =", "probes = { p = { color = 'red' } }\nwindow =", "color: unknown key"),
+        ("window =", "contract = 'none-such'\nwindow =", 'no contract is called "none-such"'),
+        ("window =", "invoices = { 2026-09 = '10 EUR', x = '1 EUR' }\nwindow =", "expected months like"),
+        ("window =", "invoices = { 2026-09 = '10,00 EUR' }\nwindow =", "expected an amount like"),
+        ("window =", "invoices = { 2026-09 = 'none' }\nwindow =", "expected an amount like"),
+        ('{ down = "9m 30s" }', '{ claims = [{ creddit = "1 EUR" }] }', "creddit: unknown key"),
+        ('{ down = "9m 30s" }', '{ deadlines = [{ by = "10:00" }] }', "by: unknown key"),
         ("window =", "declared = [{ kind = 'note', color = 'red' }]\nwindow =", "unknown key color"),
     ],
 )

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from collector.core.attainment import Attainment, Stake
@@ -24,7 +25,7 @@ from collector.core.breach import (
     told_by,
 )
 from collector.core.contract import Choice
-from collector.core.credit import Ask, Base, Books, Cents, Month, books, by_month, capped
+from collector.core.credit import Ask, Base, Books, Cents, Month, asked_for, books, by_month, capped, total
 from collector.core.reservation import LEFT, documented
 from collector.core.timeline import Instant, Span, Spans, intersection, within
 
@@ -104,7 +105,8 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     }
     unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
     mine = [plans[kind] for kind in windows.kinds]
-    chosen = windows.of([unit([breach for breach in plan if not breach.late]) for plan in mine])
+    in_time = [unit([breach for breach in plan if not breach.late]) for plan in mine]
+    chosen = windows.of(_valued(in_time, ground, known))
     late = [breach for plan in mine for breach in plan if breach.late]
     others = [breach for plan in plans.values() for breach in plan]
     for breach in [*chosen, *late]:
@@ -121,12 +123,12 @@ _PLANS: Mapping[Kind, Callable[[Stake, Ground], Iterable[Breach]]] = {
 
 
 def _claim(promise: str, breach: Breach, others: Sequence[Breach], ground: Ground, known: Books) -> Claim:
-    penalty, found = ground.contract.penalty, breach.attainment
-    base = Base(None, {}, ()) if penalty is None else known.base(found.window.span, ground.calendar, penalty)
-    amount = None if base.amount is None else breach.share * base.amount
-    counted = found.claimable.down
+    found = breach.attainment
+    base = _base(found, ground, known)
+    ask = _ask(breach.share, base, found, ground)
+    parts = ((month, ask.part(month)) for month in ask.months)
     return Claim(
-        id=f"{promise}/{breach.stake.rules.name}/{breach.kind}@{counted[0].start}",
+        id=f"{promise}/{breach.stake.rules.name}/{breach.kind}@{found.claimable.down[0].start}",
         account=breach.stake.rules.account,
         commitment=promise,
         attainment=found,
@@ -135,12 +137,23 @@ def _claim(promise: str, breach: Breach, others: Sequence[Breach], ground: Groun
         state="late" if breach.late else "blocked" if _blocked(found) else "due",
         share=breach.share,
         base=base,
-        by_formula=amount,
-        parts={} if amount is None else by_month(amount, counted, ground.calendar),
+        by_formula=ask.amount,
+        parts={month: part for month, part in parts if part is not None},
         after_invoice_cap=None,
         credit=None,
-        needs=tuple(_needs(breach, ground)),
+        needs=tuple(_needs(promise, breach, ground)),
     )
+
+
+def _base(found: Attainment, ground: Ground, known: Books) -> Base:
+    penalty = ground.contract.penalty
+    return Base(None, {}, ()) if penalty is None else known.base(found.window.span, ground.calendar, penalty)
+
+
+def _ask(share: Fraction, base: Base, found: Attainment, ground: Ground) -> Ask:
+    amount = None if base.amount is None else share * base.amount
+    months = by_month(Fraction(1), found.claimable.down, ground.calendar)
+    return Ask(amount, months, base.amount, found.window.span)
 
 
 BLOCKING = ("beta", "not-all-zones", "arrears", "contract-not-in-force")
@@ -156,19 +169,14 @@ def _settled(drawn: Sequence[Claim], ground: Ground, known: Books) -> Iterable[C
     penalty, due = ground.contract.penalty, [claim for claim in drawn if claim.state == "due"]
     left: Iterator[tuple[Cents | None, Cents | None]] = iter(())
     if penalty is not None and due:
-        asks = [_ask(claim, ground) for claim in due]
+        asks = [_ask(claim.share, claim.base, claim.attainment, ground) for claim in due]
         left = zip(*capped(asks, known, penalty, ground.calendar, ground.readings), strict=True)
     for claim in drawn:
         of_invoice, of_base = next(left, (None, None)) if claim.state == "due" else (None, None)
         yield replace(claim, after_invoice_cap=of_invoice, credit=of_base)
 
 
-def _ask(claim: Claim, ground: Ground) -> Ask:
-    shares = by_month(Fraction(1), claim.counted, ground.calendar)
-    return Ask(claim.by_formula, shares, claim.base.amount, claim.attainment.window.span)
-
-
-def _needs(breach: Breach, ground: Ground) -> Iterable[Need]:
+def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     """C5: all that a claim needs, there or missing."""
     stake, found = breach.stake, breach.attainment
     counted, window = found.claimable.down, found.window.span
@@ -190,7 +198,12 @@ def _needs(breach: Breach, ground: Ground) -> Iterable[Need]:
     if stake.rules.via == "internet":
         # Two witnesses for what is reached through the Internet: one of them may be what had failed.
         yield Need("two-witnesses", len(_vantages(stake, window)) > 1)
-    statements = {d.statement for d in told if d.kind == "claim" and d.commitment == stake.commitment.id}
+    statements = {
+        d.statement
+        for d in told
+        if d.kind == "claim" and d.commitment in (promise, stake.commitment.id)
+        if stake.rules.name in (d.services or ()) and intersection(asked_for(d), counted)
+    }
     kept = [d.id for d in told if d.kind == "statement" and d.id in statements]
     yield Need("evidence", bool(kept), tuple(kept))
 
@@ -262,19 +275,45 @@ def _disjoint(of: Sequence[Breach]) -> Sequence[Breach]:
 # ------------------------------------------------------------------------------------------ reading window
 
 
+Value: TypeAlias = tuple[Fraction, Fraction]
+"""Of a plan: its credit under both caps, taken alone; its shares of the base, which part equal credits."""
+
+
+def _valued(
+    plans: Sequence[Sequence[Breach]], ground: Ground, known: Books
+) -> Sequence[tuple[Value, Sequence[Breach]]]:
+    """Plans with what each is worth; by shares alone while the credit of one of them is not known."""
+    credits = [_credit(plan, ground, known) for plan in plans]
+    sure = None not in credits
+    return [
+        (((credit or Fraction(0)) if sure else Fraction(0), _worth(plan)), plan)
+        for credit, plan in zip(credits, plans, strict=True)
+    ]
+
+
+def _credit(plan: Sequence[Breach], ground: Ground, known: Books) -> Cents | None:
+    penalty = ground.contract.penalty
+    if penalty is None:
+        return None
+    open_ = [breach for breach in plan if not _blocked(breach.attainment)]
+    bases = ((breach, _base(breach.attainment, ground, known)) for breach in open_)
+    asks = [_ask(breach.share, base, breach.attainment, ground) for breach, base in bases]
+    return total(capped(asks, known, penalty, ground.calendar, ground.readings).of_base) if asks else Cents(0)
+
+
 class _Windows(NamedTuple):
     """Which plans a choice looks at, and which of them it takes; of equals, the first."""
 
     kinds: Sequence[Kind]
-    of: Callable[[Sequence[Sequence[Breach]]], Sequence[Breach]]
+    of: Callable[[Sequence[tuple[Value, Sequence[Breach]]]], Sequence[Breach]]
 
 
-def _smaller_credit(plans: Sequence[Sequence[Breach]]) -> Sequence[Breach]:
-    return min(plans, key=_worth)
+def _smaller_credit(plans: Sequence[tuple[Value, Sequence[Breach]]]) -> Sequence[Breach]:
+    return min(plans, key=itemgetter(0))[1]
 
 
-def _larger_credit(plans: Sequence[Sequence[Breach]]) -> Sequence[Breach]:
-    return max(plans, key=_worth)
+def _larger_credit(plans: Sequence[tuple[Value, Sequence[Breach]]]) -> Sequence[Breach]:
+    return max(plans, key=itemgetter(0))[1]
 
 
 _WINDOWS: Mapping[Choice, _Windows] = {

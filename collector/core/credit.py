@@ -142,12 +142,12 @@ def asked_for(claim: Declaration) -> Spans:
 
 def by_month(amount: Cents, counted: Spans, calendar: Calendar) -> dict[Month, Cents]:
     """`amount`, split over the contract's months by counted time."""
-    total = duration(counted)
+    whole = duration(counted)
     parts: dict[Month, Cents] = {}
     for month in _months(counted, calendar):
         part = duration(within(counted, month))
         if part:
-            parts[calendar.month_name(month.start)] = amount * Fraction(part, total)
+            parts[calendar.month_name(month.start)] = amount * Fraction(part, whole)
     return parts
 
 
@@ -197,14 +197,20 @@ def capped(
     """
     months = {month for ask in asks for month in ask.months}
     scales = {month: _left_of_invoice(month, asks, books, penalty) for month in months}
-    of_invoice = tuple(_sum(_times(ask.part(month), scales[month]) for month in ask.months) for ask in asks)
+    of_invoice = tuple(total(_times(ask.part(month), scales[month]) for month in ask.months) for ask in asks)
     return Caps(of_invoice, _PERIODS[readings["cap-period"]](of_invoice, asks, books, penalty, calendar))
+
+
+def total(amounts: Iterable[Cents | None]) -> Cents | None:
+    """The sum of amounts; None where one of them is not known."""
+    known = list(amounts)
+    return None if None in known else sum((amount or Fraction(0) for amount in known), Fraction(0))
 
 
 def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: Penalty) -> Fraction | None:
     if penalty.cap_of_invoice is None:
         return Fraction(1)
-    invoice, wanted = books.invoiced(month), _sum(ask.part(month) for ask in asks if month in ask.months)
+    invoice, wanted = books.invoiced(month), total(ask.part(month) for ask in asks if month in ask.months)
     if invoice is None or wanted is None:
         return None
     return _scale(wanted, invoice * penalty.cap_of_invoice - books.credited.get(month, Fraction(0)))
@@ -218,13 +224,6 @@ def _times(amount: Cents | None, scale: Fraction | None) -> Cents | None:
     return None if amount is None or scale is None else amount * scale
 
 
-def _sum(amounts: Iterable[Cents | None]) -> Cents | None:
-    total: Cents | None = Fraction(0)
-    for amount in amounts:
-        total = None if total is None or amount is None else total + amount
-    return total
-
-
 # -------------------------------------------------------------------------------------- reading cap-period
 
 
@@ -233,7 +232,7 @@ def _rolling_year(
 ) -> Amounts:
     # Safe: all credits of a rolling year together stay under the base, the smallest where they differ.
     bases = [ask.base for ask in asks]
-    wanted = _sum(amounts)
+    wanted = total(amounts)
     if wanted is None or None in bases:
         return (None,) * len(amounts)  # what is not known yet has a share in what is left
     room = min(

@@ -7,7 +7,7 @@ from collector.core.account import Account, Evidence, draw, settle
 from collector.core.attainment import Attainment
 from collector.core.calendar import Calendar
 from collector.core.contract import Contract, Readings
-from collector.core.credit import Cents
+from collector.core.credit import Cents, total
 from collector.core.timeline import Instant
 from collector.core.window import Asked
 
@@ -80,12 +80,8 @@ def _figures(one: Attainment) -> tuple[object, ...]:
 
 def _credit(account: Account) -> dict[str, Cents | None]:
     """Account → the sum of what may be claimed; None where a part of it is not known yet."""
-    sums: dict[str, Cents | None] = {}
-    for claim in settle(account).claims:
-        if claim.state == "due":
-            before = sums.get(claim.account, Cents(0))
-            sums[claim.account] = None if before is None or claim.credit is None else before + claim.credit
-    return sums
+    due = [claim for claim in settle(account).claims if claim.state == "due"]
+    return {of: total(one.credit for one in due if one.account == of) for of in {one.account for one in due}}
 
 
 def _differing(

@@ -1,7 +1,6 @@
 """What an account comes to, for a scenario: claims, reservations, deadlines, and what a reading is worth."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
 from itertools import zip_longest
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 from collector import contracts
 from collector.core.account import Account, Settlement, replay, settle
 from collector.core.claim import Claim
-from collector.core.credit import Cents
+from collector.core.credit import Cents, total
 from collector.core.deadline import Deadline
 from collector.core.effect import effects
 from collector.core.reservation import Coverage
@@ -95,13 +94,7 @@ def _told(asked: msgspec.Struct) -> dict[str, Any]:
 def _totals(settlement: Settlement) -> dict[str, Cents | None]:
     """Account → what its claims that are due come to; None while one of them is not known."""
     due = [claim for claim in settlement.claims if claim.state == "due"]
-    credits = {
-        account: [c.credit for c in due if c.account == account] for account in {c.account for c in due}
-    }
-    return {
-        account: None if None in of else sum((one for one in of if one is not None), Fraction(0))
-        for account, of in credits.items()
-    }
+    return {of: total(one.credit for one in due if one.account == of) for of in {one.account for one in due}}
 
 
 def _effects(scenario: Scenario, question: Question, asked: Mapping[str, Any]) -> dict[str, Any]:

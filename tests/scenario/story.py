@@ -175,6 +175,8 @@ class _Story:
         """What the scenario declares; its invoices; a notice of each span that it says is reserved."""
         yield from self.told.declared
         for text, due in self.told.invoices.items():
+            if due == "none":
+                raise ScenarioError('expected an amount like "1.00 EUR" on an invoice, got "none"')
             for month in months(text):
                 one = {
                     "kind": "invoice",
