@@ -1,8 +1,7 @@
 """`constat explain`: any figure down to the lines of the journal that it rests on."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import click
 import msgspec
 
-from collector.core.account import Account
+from collector.core.account import Settlement, settle
 from collector.core.attainment import Attainment
 from collector.core.deduction import Deduction
+from collector.core.effect import Effect, effects
 from collector.core.outage import Outage
 from collector.core.published import to_json
 from collector.core.record import Declaration
@@ -22,7 +22,8 @@ from collector.journal import passage
 from exporters.commands import comparison, journals, options, printing, tables
 from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
-from exporters.documents import ledger, proof, show, witness, words
+from exporters.commands.subject import Subject, named
+from exporters.documents import claim, ledger, measures, proof, show, witness, words
 from exporters.documents import statement as filing
 from exporters.documents.page import Page
 from exporters.documents.proof import Head
@@ -67,8 +68,9 @@ def explain(
             raise UsageError(f'--diff: expected no WHAT beside it, got "{what}"; all that moved is told')
         return _compare(diff, request, as_json=as_json, utc=utc)
     drawn = request.drawn()
-    subject = _subject(drawn.account, what)
-    told = _Explanation(drawn, subject, samples=samples, utc=utc)
+    settlement = settle(drawn.account)
+    subject = named(drawn.account, settlement.claims, what)
+    told = _Explanation(drawn, settlement, subject, samples=samples, utc=utc)
     if as_json:
         click.echo(msgspec.json.encode(told.to_json()))
     else:
@@ -99,64 +101,16 @@ def _side(text: str, request: Request) -> Side:
     return comparison.of_instant(replace(request, as_of=as_of).drawn())
 
 
-# ---------------------------------------------------------------------------------------- what is asked about
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What of an account is to be explained."""
-
-    attainments: Sequence[Attainment] = ()
-    outages: Sequence[Outage] = ()
-    """By themselves; those of the attainments come with them."""
-    deductions: Sequence[Deduction] = ()
-    whole: bool = False
-    """Nothing was named: those that are met need no more than a line."""
-
-
-def _subject(account: Account, what: str | None) -> Subject:
-    """What `what` names; UsageError with what there is if it names nothing."""
-    if what is None:
-        return Subject(attainments=sorted(account.attainments, key=_worst_first), whole=True)
-    named = [
-        a for a in account.attainments if what in (a.commitment, a.service, f"{a.commitment}/{a.service}")
-    ]
-    if named:
-        return Subject(attainments=sorted(named, key=_worst_first))
-    outages = [o for r in account.runs.values() for o in (*r.outages, *r.blips) if o.id == what]
-    if outages:
-        return Subject(outages=outages)
-    deductions = [d for d in account.deductions if d.id == what]
-    if deductions:
-        return Subject(deductions=deductions)
-    raise UsageError(_unknown(account, what))
-
-
-def _worst_first(one: Attainment) -> tuple[object, ...]:
-    """MISSED before OPEN before MET; by how far the best lies below the target."""
-    short = 0 if one.net.best is None else one.net.best - one.target
-    return ("MISSED", "OPEN", "MET").index(one.finding), short, one.service, one.commitment, one.window
-
-
-def _unknown(account: Account, what: str) -> str:
-    names = {name for a in account.attainments for name in (a.commitment, a.service)}
-    ids = [o.id for r in account.runs.values() for o in r.outages] + [d.id for d in account.deductions]
-    close = get_close_matches(what, [*sorted(names), *ids], 3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(names))}"
-    return (
-        "WHAT: expected a commitment, a service, COMMITMENT/SERVICE, or the id of an outage or a deduction "
-        f'of this account, got "{what}"; {hint}'
-    )
-
-
 # -------------------------------------------------------------------------------------------- the explanation
 
 
 class _Explanation:
     """What there is to say about a subject, each part found once."""
 
-    def __init__(self, drawn: Drawn, subject: Subject, *, samples: bool, utc: bool) -> None:
-        self._drawn, self._subject, self._samples = drawn, subject, samples
+    def __init__(
+        self, drawn: Drawn, settlement: Settlement, subject: Subject, *, samples: bool, utc: bool
+    ) -> None:
+        self._drawn, self._settlement, self._subject, self._samples = drawn, settlement, subject, samples
         self._account = drawn.account
         self._where = show.zone(drawn.world.contract.zone, utc=utc)
         self._testimonies = [told.testimony for told in drawn.found.told]
@@ -170,12 +124,15 @@ class _Explanation:
             0,
         )
         shown: set[str] = set()
-        for one in self._subject.attainments:
-            if self._subject.whole and one.finding == "MET":
-                continue
+        for one in self._subject.in_full:
             ledger.explain(page, one, context)
             self._outages_of(page, one, shown)
+        for figure in self._subject.in_full_besides:
+            measures.explain(page, figure, context)
+        for ticket in self._subject.tickets:
+            measures.ticket(page, ticket, context)
         self._met(page)
+        self._claims(page, shown)
         for deduction in self._subject.deductions:
             self._deduction(page, deduction)
         for outage in self._subject.outages:
@@ -185,13 +142,27 @@ class _Explanation:
         return page
 
     def _met(self, page: Page) -> None:
-        met = (
-            [one for one in self._subject.attainments if one.finding == "MET"] if self._subject.whole else []
-        )
-        if met:
+        subject, context = self._subject, self._context
+        lines = [ledger.brief(one, context) for one in subject.attainments if one not in subject.in_full]
+        lines += [
+            measures.brief(figure) for figure in subject.besides if figure not in subject.in_full_besides
+        ]
+        if lines:
             page.title("Met")
-            for one in met:
-                page.say(ledger.brief(one, self._context), 0, hang=5)
+        for line in lines:
+            page.say(line, 0, hang=5)
+
+    def _claims(self, page: Page, shown: set[str]) -> None:
+        if self._subject.whole and self._subject.claims:
+            page.title("Claims")
+            page.gap()
+            for one in self._subject.claims:
+                page.say(claim.brief(one, self._context), 0, hang=5)
+            return
+        for one in self._subject.claims:
+            ledger.explain(page, one.attainment, replace(self._context, claimed=True))
+            self._outages_of(page, one.attainment, shown)
+            claim.explain(page, one, self._context)
 
     def _outages_of(self, page: Page, one: Attainment, shown: set[str]) -> None:
         outages = ledger.outages_in(one, self._account)
@@ -243,12 +214,9 @@ class _Explanation:
     @cached_property
     def witnesses(self) -> list[Witness]:
         """Who saw the outages that are told in full."""
-        told = [
-            outage
-            for one in self._subject.attainments
-            if not (self._subject.whole and one.finding == "MET")
-            for outage in ledger.outages_in(one, self._account)
-        ]
+        told = [outage for one in self._subject.in_full for outage in ledger.outages_in(one, self._account)]
+        if not self._subject.whole:
+            told += [o for c in self._subject.claims for o in ledger.outages_in(c.attainment, self._account)]
         once = {outage.id: outage for outage in (*told, *self._subject.outages)}
         found = witness.witnesses(self._account, once.values(), self._testimonies, keep=self._samples)
         of = witness.wanted(found)
@@ -262,19 +230,29 @@ class _Explanation:
     @cached_property
     def _context(self) -> Context:
         declarations = [(t.origin, d) for t in self._testimonies for d in t.harvest.declarations]
+        told = {one.id for one in self._account.deductions} | {one.id for one in self._subject.tickets}
         return Context(
             account=self._account,
             contract=self._drawn.world.contract,
             calendar=self._drawn.world.calendar,
             where=self._where,
+            effects=self._effects if self._subject.attainments or self._subject.claims else (),
             asked=witness.questions(self._testimonies),
             declarations={declared.id: declared for _, declared in declarations},
-            cited=self._cited([(o, d) for o, d in declarations if d.id in self._deductions]),
+            cited=self._cited([(o, d) for o, d in declarations if d.id in told]),
         )
 
     @cached_property
-    def _deductions(self) -> set[str]:
-        return {d.id for d in self._account.deductions}
+    def _effects(self) -> Sequence[Effect]:
+        drawn = self._drawn
+        return effects(
+            drawn.found.evidence(),
+            drawn.world.contract,
+            drawn.world.calendar,
+            as_of=self._account.as_of,
+            readings=drawn.moved,
+            asked=drawn.windows,
+        )
 
     def _cited(self, declarations: Sequence[tuple[str, Declaration]]) -> dict[str, str]:
         """Where the line of each declaration is."""
@@ -296,25 +274,27 @@ class _Explanation:
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints, version 1: parts of the account's published form, and what they rest on.
 
-        `attainments`, `outages` and `deductions` are as in the account, those that are explained. Each of
+        `attainments`, `outages`, `deductions`, `claims`, `latency`, `durability` and `tickets` are as in the
+        account, those that are explained. Each of
         `witnesses` is a probe or control in one outage: `outage`, `origin`, `vantage`, `probe`, `control`,
         `counts` [[outcome, reason, samples]…], and the samples that bound it, `last_ok`, `first_failed`,
         `last_failed`, `first_ok`, each null or {`seq`, `file`, `line`, `sent`, `done`, `outcome`, `reason`,
         `facts`}; with --samples, all its `samples`. Each of `heads` is an origin: `origin`, `vantage`,
         `size`, `root`, `checkpoint` (null or `file`, `size`, `root`), `stamp` (null)."""
-        whole = to_json(self._account)
-        about = {(a.commitment, a.service) for a in self._subject.attainments}
-        outages = {one.outage for one in self.witnesses}
-        takers = {d.id for d in self._subject.deductions}
-        takers |= {
-            id for a in self._subject.attainments for line in (*a.ledger, *a.excluded) for id in line.because
-        }
+        whole = to_json(self._account, self._settlement)
+        about = {(one.commitment, one.service) for one in self._subject.figures}
+        ids = self._subject.ids | {one.outage for one in self.witnesses}
         return {
             "version": VERSION,
             **{key: whole[key] for key in ("as_of", "contract", "readings", "flags")},
-            "attainments": [a for a in whole["attainments"] if (a["commitment"], a["service"]) in about],
-            "outages": [o for o in (*whole["outages"], *whole["blips"]) if o["id"] in outages],
-            "deductions": [d for d in whole["deductions"] if d["id"] in takers],
+            **{
+                key: [one for one in whole[key] if (one["commitment"], one["service"]) in about]
+                for key in ("attainments", "latency", "durability")
+            },
+            **{
+                key: [one for one in whole[key] if one["id"] in ids]
+                for key in ("outages", "blips", "deductions", "claims", "tickets")
+            },
             "witnesses": [proof.witness_json(one) for one in self.witnesses],
             "heads": [proof.head_json(head) for head in self.heads],
             "damage": list(self._drawn.found.damage),

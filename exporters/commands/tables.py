@@ -16,8 +16,7 @@ from collector.core.account import Account
 from collector.core.attainment import Attainment, Figure
 from collector.core.durability import Place
 from collector.core.outage import Outage
-from collector.core.support import SupportTime
-from collector.core.timeline import HOUR, Duration, Spans, duration
+from collector.core.timeline import Spans, duration
 from exporters import query
 from exporters.documents import show
 from exporters.query import Observed
@@ -223,23 +222,14 @@ def tickets(account: Account, where: tzinfo) -> Listing:
             table.add_row(
                 *head,
                 one.commitment,
-                "unknown" if one.elapsed is None else _worked(one.elapsed, one),
-                _worked(one.waited, one) if one.waited else "",
-                "none" if one.limit is None else _worked(one.limit, one),
+                "unknown" if one.elapsed is None else show.worked(one.elapsed, business=one.business_hours),
+                show.worked(one.waited, business=one.business_hours) if one.waited else "",
+                "none" if one.limit is None else show.worked(one.limit, business=one.business_hours),
                 _word(one.finding),
                 ", ".join((*ticket.flags, *one.flags)),
             )
             head = ("", "", "", "")
     return table
-
-
-def _worked(length: Duration, of: SupportTime) -> str:
-    """Business hours are never told in days: one of those has fewer."""
-    if not of.business_hours:
-        return show.duration(length)
-    hours, rest = divmod(length, HOUR)
-    parts = [f"{hours} h"] * bool(hours) + [show.duration(rest)] * bool(rest or not hours)
-    return f"{' '.join(parts)} of business hours"
 
 
 def outages(found: Iterable[Outage], where: tzinfo) -> Listing:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from collector.core.attainment import Attainment, Finding
-from collector.core.timeline import Duration, within
+from collector.core.effect import Effect
+from collector.core.timeline import Duration
 from exporters.documents import show
 from exporters.documents.page import RULE, Page, Row, Style
-from exporters.documents.words import Context, clause, fraction, long
+from exporters.documents.words import Context, clause, count, fraction, long
 
 WORD: Mapping[Finding, Style] = {"MISSED": "bad", "MET": "good", "OPEN": "unsure"}
 FLAGS: Mapping[str, str] = {
@@ -29,24 +30,24 @@ FLAGS: Mapping[str, str] = {
 # --------------------------------------------------------------------------- 4, the ratio and the comparison
 
 
-def compared(page: Page, one: Attainment) -> None:
+def compared(page: Page, one: Attainment, context: Context) -> None:
     """The division for the best and for the worst, and each against the target."""
     page.heading("4  The share that was kept, against the target")
-    if one.net.best is None or one.net.worst is None:
+    figure, kind = context.judged(one)[0], "claimable" if context.claimed else "net"
+    if figure.best is None or figure.worst is None:
         page.say("No time is agreed, so there is nothing to divide by.")
         return
-    lost = one.net.amount
-    doubt = int(one.agreed * (1 - one.net.worst)) - lost
-    page.say("Best: every doubt decided for the provider. Only net downtime counts as lost.")
+    lost = figure.amount
+    doubt = int(one.agreed * (1 - figure.worst)) - lost
+    page.say(f"Best: every doubt decided for the provider. Only {kind} downtime counts as lost.")
     _division(page, one, lost)
     page.gap()
-    page.say(
-        "Worst: every doubt decided for the customer. EDGE that nothing took off and UNKNOWN are lost too."
-    )
+    left = "EDGE that is left" if not context.claimed else "EDGE that is left and reserved"
+    page.say(f"Worst: every doubt decided for the customer. {left} and UNKNOWN are lost too.")
     page.sums(
         [
-            Row("", "net downtime", lost),
-            Row("+", "EDGE that is left", doubt - one.unknown),
+            Row("", f"{kind} downtime", lost),
+            Row("+", left, doubt - one.unknown),
             Row("+", "UNKNOWN", one.unknown),
             RULE,
             Row("=", "lost at most", lost + doubt),
@@ -100,7 +101,8 @@ def _budget(page: Page, one: Attainment, least: Duration, most: Duration) -> Non
 def found(page: Page, one: Attainment, context: Context) -> None:
     """The finding, its flags, and the readings that it may rest on."""
     page.heading("5  The finding")
-    page.say(f"{one.finding}: {_BECAUSE[one.finding]}", style=WORD[one.finding])
+    word = context.judged(one)[1]
+    page.say(f"{word}: {_BECAUSE[word]}", style=WORD[word])
     page.fact("observed", _bounds(one.observed.worst, one.observed.best) + ", before anything is taken off")
     page.fact("net", _bounds(one.net.worst, one.net.best) + f": {one.finding}")
     page.fact(
@@ -115,10 +117,19 @@ def found(page: Page, one: Attainment, context: Context) -> None:
         page.say("To be known before this is used:")
         for flag in one.flags:
             page.say(f"{flag}: {FLAGS.get(flag, 'stands against claiming it (D4)')}", 5, hang=2)
+    if one.episodes:
+        _episodes(page, one, context)
+    if not context.claimed:
+        _readings(page, one, context)
+
+
+def _episodes(page: Page, one: Attainment, context: Context) -> None:
     page.gap()
-    page.say("Readings in force that this figure may rest on:")
-    for told in _readings(one, context):
-        page.say(told, 5, hang=2)
+    number = count(len(one.episodes), "run", "runs")
+    page.say(f"The sliding window is missed in {number} of positions, with none between that is not:")
+    for episode in one.episodes:
+        first, last = (context.span(span) for span in (episode.first, episode.last))
+        page.say(f"from {first}" if first == last else f"from {first}; to {last}", 5, hang=2)
 
 
 _BECAUSE: Mapping[Finding, str] = {
@@ -135,33 +146,38 @@ def _bounds(worst: Fraction | None, best: Fraction | None) -> str:
     return low if worst == best else f"{low} to {high}"
 
 
-def _readings(one: Attainment, context: Context) -> Iterator[str]:
-    """Those that could move this figure, and how they are read here."""
-    chosen = context.account.readings
-    for reading in context.contract.readings:
-        if not _matters(reading.id, one, context):
-            continue
-        choice = chosen[reading.id]
-        says = {reading.safe: reading.says_safe, reading.arguable: reading.says_arguable}.get(choice, "")
-        kind = {reading.safe: "safe", reading.arguable: "arguable"}.get(choice, "of its own")
-        yield f"{reading.id} = {choice} ({kind}; {clause(reading.clause)}): {says}"
+def _readings(page: Page, one: Attainment, context: Context) -> None:
+    """What the figure would be, were one clause read the other way; all others move nothing."""
+    page.gap()
+    moved = [(effect, after) for effect, after in _moves(one, context) if effect.reading != "all"]
+    if not moved:
+        page.say("No other way to read one of the clauses moves this figure.")
+        return
+    page.say("Readings that this figure rests on; no other moves it:")
+    by_id = {reading.id: reading for reading in context.contract.readings}
+    for effect, after in moved:
+        reading, choice = by_id[effect.reading], context.account.readings[effect.reading]
+        says = {reading.safe: reading.says_safe, reading.arguable: reading.says_arguable}
+        page.say(f"{reading.id} = {choice} ({clause(reading.clause)}): {says.get(choice, '')}", 5, hang=2)
+        page.say(f"were it {effect.choice}: {_short(after)}", 7, hang=2)
+    for effect, after in _moves(one, context):
+        if effect.reading == "all":
+            page.say(f"all of them read for the customer: {_short(after)}", 5, hang=2)
 
 
-def _matters(reading: str, one: Attainment, context: Context) -> bool:
-    concerned = [d for d in context.account.deductions if d.concerns(context.rules(one.service))]
-    here = {d.kind for d in concerned if within(d.spans, one.window.span)}
-    match reading:
-        case "excluded-time":
-            return bool(here)
-        case "overrun" | "clear-days":
-            return "planned-maintenance" in here
-        case "notice-time":
-            return "planned-maintenance" in here or one.claimable.amount > 0
-        case "grace-kind" | "grace-scope" | "grace-unit":
-            grace = context.contract.grace
-            headed = grace is not None and one.commitment in grace.heads
-            return headed or (grace is not None and context.rules(one.service).via == "internet")
-        case "reservation-clock" | "platform-throttle" | "ticket":
-            return one.down + one.edge > 0
-        case _:
-            return False
+def _moves(one: Attainment, context: Context) -> Iterator[tuple[Effect, Attainment | None]]:
+    for effect in context.effects:
+        for moved in effect.figures:
+            if (moved.before.commitment, moved.before.service, moved.before.window) == (
+                one.commitment, one.service, one.window,
+            ):  # fmt: skip
+                yield effect, moved.after
+
+
+def _short(one: Attainment | None) -> str:
+    if one is None:
+        return "another window would be drawn"
+    return (
+        f"net {long(one.net.amount)}, {_bounds(one.net.worst, one.net.best)}, {one.finding}; "
+        f"claimable {long(one.claimable.amount)}, {one.claim_finding}"
+    )

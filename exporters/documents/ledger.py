@@ -25,13 +25,14 @@ BEFORE_NET = (*DEDUCTION_KINDS, "not-countable", "grace")
 
 def explain(page: Page, one: Attainment, context: Context) -> None:
     """One attainment, from the promise to the finding."""
-    page.title(f"{one.commitment} of {one.service}", one.finding, finding.WORD[one.finding])
+    word = context.judged(one)[1]
+    page.title(f"{one.commitment} of {one.service}", word, finding.WORD[word])
     page.gap()
-    page.say(_summary(one), 0)
+    page.say(_summary(one, context), 0)
     _promise(page, one, context)
     _measured(page, one, context)
     _ledger(page, one, context)
-    finding.compared(page, one)
+    finding.compared(page, one, context)
     finding.found(page, one, context)
 
 
@@ -45,19 +46,18 @@ def brief(one: Attainment, context: Context) -> str:
     )
 
 
-def _summary(one: Attainment) -> str:
-    if one.net.best is None or one.net.worst is None:
+def _summary(one: Attainment, context: Context) -> str:
+    figure, word = context.judged(one)
+    if figure.best is None or figure.worst is None:
         return "Nothing of the window is left to judge: all of it is excluded. No finding can be made."
-    promised, best, worst = (show.digits(ratio) for ratio in (one.target, one.net.best, one.net.worst))
-    return (
-        f"{promised} was promised. "
-        + {
-            "MISSED": f"Even with every doubt decided for the provider, no more than {best} was kept.",
-            "MET": f"Even with every doubt decided for the customer, {worst} was kept.",
-            "OPEN": f"Between {worst} and {best} was kept: the rest is time when the service may have been "
-            "down, or when nobody was able to look.",
-        }[one.finding]
-    )
+    promised, best, worst = (show.digits(ratio) for ratio in (one.target, figure.best, figure.worst))
+    says = {
+        "MISSED": f"Even with every doubt decided for the provider, no more than {best} was kept.",
+        "MET": f"Even with every doubt decided for the customer, {worst} was kept.",
+        "OPEN": f"Between {worst} and {best} was kept: the rest is time when the service may have been down, "
+        "or nobody was able to look.",
+    }
+    return f"{promised} was promised. {says[word]}"
 
 
 # -------------------------------------------------------------------------------------------- 1, the promise
@@ -112,8 +112,8 @@ def _measured(page: Page, one: Attainment, context: Context) -> None:
     rows = [
         Row("", "UP: answered", one.up),
         Row("+", "DOWN: failed, for certain", one.down),
-        Row("+", "EDGE: between an answer and a failure", one.edge),
-        Row("+", "UNKNOWN: nobody was able to look", one.unknown),
+        Row("+", "EDGE: may have been down", one.edge),
+        Row("+", "UNKNOWN: nobody could look", one.unknown),
         RULE,
         Row("=", "agreed time" if one.excluded else "the window", one.up + one.down + one.edge + one.unknown),
     ]
@@ -228,7 +228,8 @@ def _why(line: Line, one: Attainment, context: Context) -> Iterator[str]:
         term = contract.deadlines.reservation
         hours = "" if term is None else f" within {term.within} {term.unit}"
         stretches = count(len(line.spans), "stretch", "stretches")
-        yield f"no notice that counts reserved it{hours}; it lies in {stretches}"
+        more = ", or no ticket told of it, or an earlier claim asks for it" if context.claimed else ""
+        yield f"no notice that counts reserved it{hours}{more}; it lies in {stretches}"
     elif line.kind == "not-countable":
         yield f"shorter than {long(contract.countable.minimum)}: {', '.join(line.because)}"
     else:

@@ -7,7 +7,7 @@ from typing import Any
 from collector.core.attainment import Attainment
 from collector.core.outage import Outage
 from collector.core.record import Outcome, Sample
-from collector.core.timeline import Spans, duration, intersection, within
+from collector.core.timeline import Span, Spans, duration, intersection, within
 from collector.journal import passage
 from collector.journal.layout import OriginDir
 from collector.journal.passage import Cited, Sealed
@@ -15,7 +15,7 @@ from exporters.documents import show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.page import Page
 from exporters.documents.witness import Witness
-from exporters.documents.words import Context, count, long
+from exporters.documents.words import Context, count, long, unbroken
 from exporters.index.follow import Told
 
 
@@ -65,9 +65,9 @@ def _probe(page: Page, one: Witness, context: Context) -> None:
     watcher = one.watcher
     page.gap()
     page.say(f"{watcher.probe} from {watcher.vantage}", 5, hang=2)
-    page.say(_counted(one), 7, hang=2)
+    page.fact("saw", _counted(one), indent=5)
     if one.first_failed is None:
-        page.say("It did not fail: what it saw takes no part in the bounds.", 7)
+        page.fact("", "it did not fail: what it saw takes no part in the bounds", indent=5)
     else:
         bounds = (
             ("last ok", one.last_ok),
@@ -84,10 +84,10 @@ def _probe(page: Page, one: Witness, context: Context) -> None:
 def _counted(one: Witness) -> str:
     """The samples of one probe in the outage, by what they came to."""
     if not one.counts:
-        return "No sample of it lies in the outage."
+        return "no sample in the outage"
     total = sum(one.counts.values())
     said = ", ".join(f"{number} {_outcome(*key)}" for key, number in sorted(one.counts.items()))
-    return f"{count(total, 'sample', 'samples')} in the outage: {said}."
+    return f"{count(total, 'sample', 'samples')} in the outage: {said}"
 
 
 def _outcome(outcome: Outcome, reason: str) -> str:
@@ -100,13 +100,13 @@ def _bound(page: Page, word: str, cited: Cited | None, origin: str, context: Con
             "last ok": "none that sees the failure: the time before it is UNKNOWN",
             "first ok": "none that sees the failure: the time after it is UNKNOWN, or it goes on",
         }
-        page.fact(word, said.get(word, "none"), indent=7)
+        page.fact(word, said.get(word, "none"), indent=5)
         return
     sample = cited.line
     assert isinstance(sample, Sample)
-    done = context.at(sample.done).split(" ")[1]
-    page.fact(word, f"sent {context.at(sample.sent)}, done {done}", indent=7)
-    page.fact("", f"{_result(sample)}; {line_of(cited, origin)}", indent=7)
+    span = context.span(Span(sample.sent, sample.done)).split(", ")[0]
+    page.fact(word, f"sent {span.replace(' to ', ', done ')}", indent=5)
+    page.fact("", f"{_result(sample)}; {unbroken(line_of(cited, origin))}", indent=5)
 
 
 def _result(sample: Sample) -> str:

@@ -43,6 +43,15 @@ def _seconds(length: Duration) -> str:
     return f"{whole}{'.' if fraction else ''}{fraction} s"
 
 
+def worked(length: Duration, *, business: bool) -> str:
+    """A duration that may be of business hours: these are never told in days, as one of those has fewer."""
+    if not business:
+        return duration(length)
+    hours, rest = divmod(length, HOUR)
+    parts = [f"{hours} h"] * bool(hours) + [duration(rest)] * bool(rest or not hours)
+    return f"{' '.join(parts)} of business hours"
+
+
 def clocked(length: Duration) -> str:
     """`length` in days of 24 hours and as a clock, so that it can be added up: "1 d 02:03:04.005000"."""
     days, rest = divmod(length, DAY)

@@ -1,13 +1,15 @@
 """How an account is put into words: instants, spans, durations and clauses, all in one way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from fractions import Fraction
 
 from collector.core.account import Account
+from collector.core.attainment import Attainment, Figure, Finding
 from collector.core.calendar import Calendar
 from collector.core.contract import Contract
+from collector.core.effect import Effect
 from collector.core.record import Declaration, Probe, Service
 from collector.core.timeline import Duration, Instant, Span, Spans, duration
 from exporters.documents import show
@@ -26,9 +28,13 @@ class Context:
     where: tzinfo
     """Where people's times are told."""
     declarations: Mapping[str, Declaration]
+    claimed: bool = False
+    """Whether what is told is the window of a claim, which counts less than the figure of a window."""
     cited: Mapping[str, str]
     """Declaration → where its line stands in the journal."""
 
+    effects: Sequence[Effect]
+    """What each reading is worth."""
     asked: Mapping[tuple[str, str], Probe]
     """(origin, probe) → what it asks."""
 
@@ -48,6 +54,10 @@ class Context:
         if len(spans) > SHOWN:
             more = spans[SHOWN:]
             yield f"and {len(more)} more, {long(duration(more))} together"
+
+    def judged(self, one: Attainment) -> tuple[Figure, Finding]:
+        """What is held against the target: net downtime, or what a claim may count."""
+        return (one.claimable, one.claim_finding) if self.claimed else (one.net, one.finding)
 
     def rules(self, service: str) -> Service:
         return self.account.watched[service][-1][1].rules
@@ -78,4 +88,5 @@ def count(number: int, one: str, many: str) -> str:
 
 def fraction(ratio: Fraction) -> str:
     """A ratio, exact: "999/1 000"."""
-    return f"{show.grouped(ratio.numerator)}/{show.grouped(ratio.denominator)}"
+    below = "" if ratio.denominator == 1 else f"/{show.grouped(ratio.denominator)}"
+    return f"{show.grouped(ratio.numerator)}{below}"

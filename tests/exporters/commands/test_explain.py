@@ -12,6 +12,8 @@ import pytest
 from collector.core.record import Declaration, Outcome
 from collector.core.timeline import HOUR, SECOND
 from exporters.__main__ import _status as run
+from exporters.documents import show
+from exporters.documents.words import fraction
 from tests.exporters.journals import BEGAN, CONTRACT_FILE, day, numbered, write
 
 AT = str(BEGAN + HOUR)
@@ -177,6 +179,7 @@ def test_without_a_subject_what_is_not_met_comes_first_and_what_is_met_is_a_line
     assert [re.split(r"  +", title) for title in titles] == [
         ["compute.command-api of api", "MISSED"],
         ["object-storage.access-api of storage", "OPEN"],
+        ["Met"],
         ["The journal that this rests on"],
     ]
 
@@ -227,3 +230,94 @@ def test_damage_is_named_and_is_a_finding(state: Path, capsys: pytest.CaptureFix
 
     assert run(asked(state)) == 1
     assert f"damaged: {file}:" in capsys.readouterr().err
+
+
+def test_a_latency_is_explained_by_its_counts(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(asked(state, "internal-network.object-storage-latency/storage")) == 0
+    page = " ".join(capsys.readouterr().out.split())
+
+    assert "at most 0.2 s at each measurement, SLA6" in page
+    assert "within 50: even with the error of the measurement added" in page
+
+
+# ----------------------------------------------------------------------------------------------------- claims
+
+
+HOURS_DOWN = [("", Outcome.OK)] * 2 + [("api", Outcome.FAILED)] * 360 + [("", Outcome.OK)] * 2
+LONG_AFTER = BEGAN + 6 * HOUR
+
+
+@pytest.fixture
+def owed(tmp_path: Path) -> Path:
+    """An hour of downtime with a ticket, a notice in time, and invoices of 10 000 and 1 000 EUR."""
+    lines = day(HOURS_DOWN)
+    later: dict[str, Any] = {"seq": 0, "at": BEGAN + 2 * HOUR, "by": "ab"}
+    spans = ((BEGAN, BEGAN + HOUR + 100 * SECOND),)
+    lines += [
+        Declaration(
+            id="ticket", kind="ticket", number="T1", severity=1, opened=BEGAN, complete=BEGAN,
+            solved=BEGAN + HOUR, first_answer=BEGAN + 60 * SECOND, scope=("api",), **later,
+        ),
+        Declaration(
+            id="notice", kind="notice", number="N1", services=("api",), possible=spans, certain=spans,
+            state="delivered", sent=BEGAN + 2 * HOUR, received=BEGAN + 2 * HOUR, **later,
+        ),
+        Declaration(
+            id="november", kind="invoice", account="acme", month="2026-11", amount_cents=100_000,
+            issued=BEGAN, **later,
+        ),
+        Declaration(
+            id="october", kind="invoice", account="acme", month="2026-10", amount_cents=1_000_000,
+            issued=BEGAN, **later,
+        ),
+    ]  # fmt: skip
+    asyncio.run(write(tmp_path / "owed", numbered(lines)))
+    return tmp_path / "owed"
+
+
+def drawn(owed: Path, *more: str) -> list[str]:
+    fixed = ["--journal", str(owed), "--contract", str(CONTRACT_FILE), "--at", str(LONG_AFTER)]
+    return ["explain", *more, *fixed]
+
+
+def test_a_claim_is_explained_from_its_window_to_its_credit(
+    owed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The formula, the base and both caps, each with its clause, and what is missing still."""
+    assert run(["account", *drawn(owed)[1:], "--json"]) in (0, 1)
+    (claim,) = [one for one in json.loads(capsys.readouterr().out)["claims"] if one["state"] == "due"]
+    assert run(drawn(owed, claim["id"])) == 0
+    page = capsys.readouterr().out
+    told = " ".join(section(page + "\n===", 7).split())
+
+    assert "compute.command-api of api" in page
+    assert amounts(section(page, 3))[-1] == ("=", claim["counted"])
+    short, base = Fraction(claim["target"]) - Fraction(claim["attained"]), 1_000_000
+    assert short * 10 * base < 30_000  # what clause 8 leaves of the month's invoice
+    cents = int(short * 10 * base)
+    assert f"penalty {fraction(short * 10)} × the base".replace(show.SPACE, " ") in told
+    assert f"{cents // 100}.{cents % 100:02} EUR" in told
+    assert "10 000.00 EUR: mean of 1 monthly invoice, without VAT: 2026-10 (october" in told
+    assert "(clause 8)" in told
+    assert "have reservations (notice)" in told
+    assert "MISSING evidence" in told
+
+
+def test_a_ticket_is_explained_by_its_number(owed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(drawn(owed, "T1")) == 0
+    page = " ".join(capsys.readouterr().out.split())
+
+    assert "support.response, SLA9 (GTI): MET" in page
+    assert "took 1 min" in page
+
+
+def test_readings_that_move_a_figure_are_told_with_what_they_make_of_it(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And only these: what moves nothing is no matter of the dispute."""
+    run(asked(state, "compute.command-api"))
+    told = " ".join(section(capsys.readouterr().out, 5).split())
+
+    assert "overrun = as-announced" in told
+    assert "were it until-it-ends: net 0 s" in told
+    assert "notice-time" not in told
