@@ -28,7 +28,7 @@ run: $(READY)  ## set everything up once, then show a made-up provider failing, 
 ##@ Work on it
 
 .PHONY: test
-test: $(READY_DEV) lint packages  ## set everything up, then lint, types, import rules and all tests
+test: $(READY_DEV) lint core packages  ## set everything up, then lint, types, import rules, the core and all tests
 	exec $(BIN)/python -m pytest
 
 .PHONY: lint

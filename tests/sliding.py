@@ -385,3 +385,23 @@ def squeezing() -> Case:
         leaves=True,
         target=1 - Fraction(84, 31 * 24 - 7),
     )
+
+
+def spared_whole() -> Case:
+    """Of the first outage grace leaves nothing, of the third nobody asks for it: it is excluded."""
+    case = dipping()
+    (first, _), (second, end) = case.outages[0][0], case.outages[1][0]
+    return replace(
+        case,
+        outages=[[(first, first + HOUR)], [(second, end)], [(end + HOUR, end + 2 * HOUR)]],
+        pools=[[0], [1], [2]],
+        excluded=[(end + HOUR, end + 2 * HOUR)],
+    )
+
+
+def in_the_window() -> Case:
+    """One incident of 26 days: no window lies within it, and both edges pass it in one month."""
+    case = straddling()
+    ((first, end),) = case.outages[0]
+    outages = [[(first, end)], [(first + 26 * DAY, first + 26 * DAY + 4 * HOUR)]]
+    return replace(case, as_of=first + 45 * DAY, outages=outages)

@@ -304,17 +304,17 @@ class Calendar:
     def reservation_deadline(self, instant: Instant, hours: int, reading: Hours = "safe") -> Instant:
         """When an instant of downtime is waived that nobody reserved (rule C1)."""
         term = hours * HOUR
+        elapsed = instant + term
+        wall = self._instant_of_local(instant + self.offset(instant) + term)
         match reading:
             case "elapsed":
-                return instant + term
+                return elapsed
             case "wall":
-                return self._instant_of_local(instant + self.offset(instant) + term)
+                return wall
             case "full-hour":
-                local = instant + self.offset(instant)
-                return instant + -local % HOUR + term
-            case "safe":
-                wall = self.reservation_deadline(instant, hours, "wall")
-                return min(instant + term, wall)
+                return elapsed + -(instant + self.offset(instant)) % HOUR
+            case _:
+                return min(elapsed, wall)
 
     def unwaived_since(self, arrived: Instant, hours: int) -> Instant:
         """The first instant that a notice which came at `arrived` still saves: no earlier one (rule C1).

@@ -143,12 +143,10 @@ def asked_for(claim: Declaration) -> Spans:
 def by_month(amount: Cents, counted: Spans, calendar: Calendar) -> dict[Month, Cents]:
     """`amount`, split over the contract's months by counted time."""
     whole = duration(counted)
-    parts: dict[Month, Cents] = {}
-    for month in _months(counted, calendar):
-        part = duration(within(counted, month))
-        if part:
-            parts[calendar.month_name(month.start)] = amount * Fraction(part, whole)
-    return parts
+    return {
+        calendar.month_name(month.start): amount * Fraction(duration(within(counted, month)), whole)
+        for month in _months(counted, calendar)
+    }
 
 
 def _months(counted: Spans, calendar: Calendar) -> Iterable[Span]:

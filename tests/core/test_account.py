@@ -286,3 +286,25 @@ def test_guaranteed_iops_are_a_share_of_time_with_their_own_target() -> None:
 
     assert (found.commitment, found.target, found.down) == ("block-storage.iops", Fraction(9, 10), 9_990_000)
     assert (found.net.best, found.finding) == (Fraction(10_001, 11_000), "OPEN")
+
+
+def test_a_contract_without_grace_has_no_network_incidents_and_spares_nothing() -> None:
+    bare = msgspec.structs.replace(contract(), grace=None)
+
+    found = account(watched("oxxxoo", "internet.access", burst=10), until=100, by=bare)
+
+    assert found.incidents == ()
+    assert found.attainments[0].net.amount == found.attainments[0].down == 19_990_000
+
+
+def test_of_evidence_that_reaches_further_only_what_was_declared_by_then_counts() -> None:
+    """R1: the index knows all that came since; an account of last week does not."""
+    made = watched("oxxxoo", burst=10).declare("f", "force-majeure", 90, spans=((10, 20),), scope=("*",))
+    evidence = replay({made.origin: made.lines}, contract(), instant(100))
+
+    known = [
+        [one.id for one in draw(evidence, contract(), calendar(), as_of=instant(at)).deductions]
+        for at in (89, 90)
+    ]
+
+    assert known == [[], ["f"]]

@@ -66,6 +66,7 @@ def test_each_kind_is_taken_with_what_it_needs_and_with_all_it_may_have_and_not_
         ({"spans": [[NOON // 10**6, NOON // 10**6 + 60]]}, r"spans\[0\]\[0\]: expected microseconds"),
         ({"spans": [[float(NOON), NOON + HOUR]]}, r"Expected `int`, got `float`.*spans"),
         ({"standing": "maybe"}, "Invalid enum value 'maybe'"),
+        ({"scope": ["*", ""]}, "scope: expected names, got an empty one"),
         ({"scope": ["*", 3]}, r"Expected `str`, got `int`.*scope\[1\]"),
         ({"id": "../x"}, "id: expected up to 128 letters"),
         ({"id": ".hidden"}, "id: expected up to 128 letters"),
@@ -112,3 +113,18 @@ def test_what_stands_in_a_journal_is_told_in_the_same_words() -> None:
         f"{key}: a declaration of kind arrears needs it, got nothing" for key in ("account", "spans")
     ]
     assert list(declaration.problems(declaration.checked({"id": "i", **WORK}))) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [(b"{", "expected JSON, got: "), (b"[]", "expected a JSON object"), (b"{}", "kind: ")],
+)
+def test_what_is_no_declaration_at_all_is_refused(data: bytes, problem: str) -> None:
+    with pytest.raises(DeclarationError, match=problem):
+        declaration.decoded(data)
+
+
+def test_a_file_of_the_inbox_is_the_declaration_that_it_states() -> None:
+    given = {"id": "i", **WORK}
+
+    assert declaration.decoded(msgspec.json.encode(given)) == declaration.checked(given)

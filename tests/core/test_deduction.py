@@ -306,3 +306,18 @@ def test_nothing_is_said_of_hardware_about_what_is_no_maintenance_or_bears_no_da
     told = published(maintained(sent=None).declare(**force()))
 
     assert [one["hardware_notice"] for one in told] == [None, None]
+
+
+def test_what_is_excluded_outside_of_a_period_does_not_leave_it() -> None:
+    made = journal().declare(**force("f", (700, 800)))
+
+    found = attainment(made, until=600, as_of=900, readings={"excluded-time": "leaves-period"})
+
+    assert (found.agreed, found.excluded, found.down) == (600 * S, (), DOWN)
+
+
+@pytest.mark.parametrize("standing", ["proposed", "refused", None])
+def test_maintenance_that_nobody_accepted_stays_so_however_early_its_mail(standing: str | None) -> None:
+    (found,) = account(maintained(standing=standing, why="not ours"), until=600).deductions
+
+    assert (found.standing, found.why) == (standing or "proposed", "not ours")

@@ -223,3 +223,16 @@ def test_the_line_of_grace_is_told_incident_by_incident() -> None:
 
 def _grace(one: Attainment) -> int:
     return sum(line.amount for line in one.ledger if line.kind == "grace")
+
+
+def test_an_incident_that_a_service_was_up_in_spares_it_nothing() -> None:
+    """The two addresses of a region fail one after the other: each has the grace of its own incident."""
+    services = [service("s", "internet.access"), service("t", "internet.access")]
+    probes = [probe("p", "s", every=60, burst=60), probe("q", "t", every=60, burst=60)]
+    journal = Journal().start().clock().plan(services, probes)
+    journal.seen("oxxxxxoooooo", 0, 60, "p").seen("ooooooooxxxxxxo", 0.001, 60, "q").in_order()
+
+    found = account(journal, until=900)
+
+    assert len(found.incidents) == 2
+    assert [_grace(one) for one in found.attainments] == [120 * SECOND, 120 * SECOND]

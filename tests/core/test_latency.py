@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from fractions import Fraction
 from itertools import cycle, islice
 from random import Random
 
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from collector.core.account import replay
 from collector.core.latency import (
     TOGETHER,
+    Excursion,
     Fold,
+    Judged,
     Latencies,
+    Sketch,
     Values,
     bucket,
     bucket_bound,
@@ -185,3 +189,177 @@ def test_a_bucket_holds_its_values_and_is_no_wider_than_an_eighth(value: int) ->
 
     assert below <= value < bucket_bound(index)
     assert bucket_bound(index) - below <= max(below // 8, 1)
+
+
+# --------------------------------------------------------------------------------------- by worked examples
+
+
+@pytest.mark.parametrize(
+    ("values", "index", "bound"),
+    [
+        ((-1, 0), 0, 1),
+        ((1,), 1, 2),
+        ((7,), 7, 8),
+        ((8,), 8, 9),
+        ((15,), 15, 16),
+        ((16, 17), 16, 18),
+        ((30, 31), 23, 32),
+        ((32, 35), 24, 36),
+        ((9216, 10_239), 89, 10_240),
+        ((10_240, 11_263), 90, 11_264),
+    ],
+)
+def test_buckets_are_eight_to_a_doubling(values: tuple[int, ...], index: int, bound: int) -> None:
+    assert {bucket(value) for value in values} == {index}
+    assert bucket_bound(index) == bound
+
+
+def test_what_the_index_keeps_is_counts_and_sketches_by_the_hour() -> None:
+    """By the hour of sending, the first at 14:13:20; a value that no limit is about has a sketch too."""
+    made = timed(5 * MS, 11 * MS, 10 * MS, 5 * MS, every=1500, error=1)
+    made.plan([service("s", MESH)], [probe(every=1500), probe("q", "t")], 5900)
+    fold = Fold(limits(contract()))
+    for line in made.sample(6000, OK, "q", value=7).sample(6100, OK, "q").lines:
+        fold.feed(line)
+
+    found = fold.take()
+
+    first, second, third = (instant(-800 + k * 3600) for k in range(3))
+    assert found.judged == [
+        Judged("p", MESH, first, over=1, within=1, undecided=0),
+        Judged("p", MESH, second, over=0, within=1, undecided=1),
+    ]
+    assert found.sketches == [
+        Sketch("p", first, {bucket(5 * MS): 1, bucket(11 * MS): 1}),
+        Sketch("p", second, {bucket(10 * MS): 1, bucket(5 * MS): 1}),
+        Sketch("q", second, {7: 1}),
+    ]
+    assert found.excursions == [Excursion("p", MESH, instant(1500), instant(1500.01), 1, 11 * MS)]
+    assert dict(found.values) == {}
+    assert fold.take() == Latencies(values={})
+    assert third == second + HOUR
+
+
+def test_an_excursion_goes_on_over_a_restart() -> None:
+    made, fold = timed(11 * MS, 13 * MS), Fold(limits(contract()))
+    for line in made.lines:
+        fold.feed(line)
+    assert fold.take().excursions == []
+
+    after = Fold(limits(contract()))
+    after.restore(json.loads(json.dumps(fold.snapshot())), made.lines[2])  # type: ignore[arg-type]
+    assert after.tail() == fold.tail()
+    for line in made.sample(20, value=12 * MS).sample(30, value=1).lines[-2:]:
+        after.feed(line)
+
+    assert after.take().excursions == [Excursion("p", MESH, instant(0), instant(20.01), 3, 13 * MS)]
+    assert after.tail() == []
+
+
+def test_a_fold_that_never_saw_a_plan_is_restored_to_that() -> None:
+    fold = Fold(limits(contract()))
+    fold.restore([], None)
+    fold.feed(timed().sample(0, value=11 * MS).lines[-1])
+
+    assert (fold.take().judged, fold.tail()) == ([], [])
+
+
+def test_hours_that_begin_in_a_span_are_its_own() -> None:
+    """Of the index there is no more to be had than that; another probe's and promise's are not in it."""
+    hours = [
+        Judged(name, promise, instant(k * 3600), over=1, within=k, undecided=2)
+        for k in range(4)
+        for name, promise in (("p", MESH), ("q", MESH), ("p", "another"))
+    ]
+    excursions = [
+        Excursion(name, promise, instant(a), instant(b), 1, 11 * MS)
+        for a, b in ((7200, 7300), (3500, 3601), (3500, 3600), (10_799, 10_900), (10_800, 10_801))
+        for name, promise in (("p", MESH), ("q", MESH), ("p", "another"))
+    ]
+    kept = Latencies(judged=hours, excursions=excursions)
+
+    found = figure(MESH, "s", 10 * MS, Span(instant(3600), instant(10_800)), [(kept, "p")])
+
+    assert (found.over, found.within, found.undecided, found.share_within) == (2, 3, 4, Fraction(1, 3))
+    assert found.quantiles == {}
+    assert [(e.start - instant(0)) // S for e in found.excursions] == [3500, 7200, 10_799]
+    assert {(e.probe, e.commitment) for e in found.excursions} == {("p", MESH)}
+
+
+def test_a_figure_joins_the_probes_of_a_service() -> None:
+    """Their values for exact quantiles, and their excursions in order of time, then of name."""
+    values = {name: Values() for name in "pq"}
+    for k in range(10):
+        values["p"].add(instant(k), (k + 1) * MS, 0)
+        values["q"].add(instant(k), (k + 11) * MS, MS)
+    runs = [
+        Excursion(name, MESH, instant(k), instant(k + 1), 1, 11 * MS)
+        for k, name in ((3, "q"), (3, "p"), (1, "q"))
+    ]
+    kept = Latencies(values=values, excursions=runs)
+
+    found = figure(MESH, "s", 10 * MS, Span(instant(0), instant(60)), [(kept, "p"), (kept, "q")])
+
+    assert (found.over, found.within, found.undecided) == (9, 10, 1)
+    assert dict(found.quantiles) == {"p50": 10 * MS, "p90": 18 * MS, "p99": 20 * MS, "max": 20 * MS}
+    assert [(e.probe, (e.start - instant(0)) // S) for e in found.excursions] == [
+        ("q", 1),
+        ("p", 3),
+        ("q", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, {"p50": 1, "p90": 1, "p99": 1, "max": 1}),
+        (2, {"p50": 1, "p90": 2, "p99": 2, "max": 2}),
+        (10, {"p50": 5, "p90": 9, "p99": 10, "max": 10}),
+        (100, {"p50": 50, "p90": 90, "p99": 99, "max": 100}),
+        (101, {"p50": 51, "p90": 91, "p99": 100, "max": 101}),
+    ],
+)
+def test_quantiles_are_measured_values(count: int, expected: dict[str, int]) -> None:
+    assert quantiles(Counter(range(1, count + 1))) == expected
+
+
+@pytest.mark.parametrize(
+    "wide", [0, 200, 70_000, 1 << 40, (1 << 63) - 1], ids=["no", "byte", "two", "four", "eight"]
+)
+@pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, 2 * TOGETHER + 1])
+def test_packed_values_come_back_as_they_were(count: int, wide: int) -> None:
+    kept = Values()
+    given_ = [
+        (instant(k * 10 + k % 3), wide if k % 7 == 0 else 5, -wide if k % 5 == 0 else 3) for k in range(count)
+    ]
+    for one in given_:
+        kept.add(*one)
+
+    found = [
+        pair
+        for values, errors in kept.sent_in(Span(given_[2][0], given_[-1][0]))
+        for pair in zip(values.tolist(), errors.tolist(), strict=True)
+    ]
+
+    assert found == [(value, error) for _, value, error in given_[2:-1]]
+
+
+def test_what_is_packed_takes_a_few_bytes_each() -> None:
+    """Values within 250 µs of each other, on a grid: three bytes, not the 24 of three numbers."""
+    kept = Values()
+    for k in range(TOGETHER):
+        kept.add(instant(k * 10), 5000 + k % 250, 3)
+
+    ((_, *columns),) = kept._packed
+
+    assert [above.itemsize for _, above in columns] == [1, 1, 1]
+
+
+def test_an_account_keeps_no_value_that_no_limit_is_about() -> None:
+    made = (
+        timed(5 * MS).plan([service("s", MESH)], [probe(), probe("q", "t")], 5).sample(10, OK, "q", value=1)
+    )
+
+    found = replay({"v-1": made.lines}, contract(), instant(60)).latencies["v-1"]
+
+    assert set(found.values) == {"p"}

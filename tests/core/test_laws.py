@@ -26,6 +26,7 @@ from tests.strategies import (
     Journal,
     S,
     World,
+    absorb,
     account,
     attainment,
     calendar,
@@ -209,11 +210,6 @@ def throttled(lines: list[Line], chance: Random) -> None:
     for k, line in enumerate(lines):
         if isinstance(line, Sample) and chance.randrange(6) == 0:
             lines[k] = msgspec.structs.replace(line, outcome=Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
-
-
-def absorb(into: Harvest, part: Harvest) -> None:
-    for name in ("stretches", "plans", "declarations", "untrusted", "holes"):
-        getattr(into, name).extend(getattr(part, name))
 
 
 @given(patterns, deductions, notices, st.randoms(use_true_random=False))

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from collector.core.record import decode, encode
 from tests.strategies import Journal, probe, service
 
@@ -36,3 +38,16 @@ def test_a_plan_that_leaves_usual_rules_out_is_read_all_the_same() -> None:
         del line["services"][0][field]
 
     assert decode(json.dumps(line).encode()) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("Panne à Paris", rb"Panne \u00e0 Paris"), ("€ 🌩", rb"\u20ac \ud83c\udf29"), ('"\n\x7f', b'\\"\\n\x7f')],
+)
+def test_whatever_the_text_a_line_is_ascii_and_comes_back(text: str, written: bytes) -> None:
+    """JOURNAL: compact ASCII JSON; what lies beyond is escaped as JSON has it, in pairs where it must."""
+    (line,) = Journal().declare("d", "note", text=text).lines
+
+    assert written in encode(line)
+    assert encode(line).isascii()
+    assert decode(encode(line)) == line

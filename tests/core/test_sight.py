@@ -1,14 +1,16 @@
 """What one probe is told to have been, sample by sample (S2 to S5, T4)."""
 
+import json
 from itertools import pairwise
 
 import msgspec
 import pytest
 
-from collector.core.record import Outcome, Plan, Reason, Start, Stop
-from collector.core.sight import State, Stretch, Track
+from collector.core.record import Host, Outcome, Plan, Reason, Start, Stop
+from collector.core.sight import Harvest, State, Stretch, Track
+from collector.core.timeline import Span
 from collector.errors import UncountableJournal
-from tests.strategies import BLIND, FAILED, OK, Journal, S, instant, probe, service, watched
+from tests.strategies import BLIND, FAILED, OK, Journal, S, absorb, instant, probe, service, watched
 
 
 def track(journal: Journal) -> Track:
@@ -256,3 +258,76 @@ def test_the_clock_is_untrusted_from_a_bad_line_to_a_good_one() -> None:
 
 def test_without_a_word_about_the_clock_it_is_untrusted() -> None:
     assert track(watched("oo", clocked=False)).testimony().harvest.untrusted == [(instant(0), instant(10.01))]
+
+
+# ------------------------------------------------------------------------------------------------- a restart
+
+
+def eventful() -> Journal:
+    """Two probes through all that a track must remember: a hole, a bad clock, throttling, a changed plan."""
+    journal = watched("ooxxo", every=1).sample(5, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+    journal.clock(5.5, synced=0).sample(6, FAILED).sample(7, BLIND).sample(8, BLIND).sample(9)
+    journal.declare("d", "note", 9.5).clock(9.7).plan([service()], [probe(every=2), probe("q")], 10)
+    journal.sample(11).sample(11.5, FAILED, "q").sample(12, OK, "q").sample(13, OK, "q")
+    journal.sample(14, Outcome.THROTTLED, "q", reason=Reason.RATE_PLATFORM).clock(14.5, error=None)
+    journal.sample(15, FAILED, "q").sample(16, OK, "q").sample(16.5).clock(18).sample(19)
+    del journal.lines[10]  # one of those that were blind
+    return journal
+
+
+@pytest.mark.parametrize("cut", range(len(eventful().lines) + 1))
+def test_a_restart_after_any_line_changes_nothing(cut: int) -> None:
+    """Law 4, on a journal that has everything: all that is open is in the snapshot, as JSON has it."""
+    journal, told_ = eventful(), Harvest()
+    before = Track(journal.origin)
+    for line in journal.lines[:cut]:
+        before.feed(line)
+    absorb(told_, before.take())
+    assert before.take() == Harvest()
+
+    after = Track.restore(json.loads(json.dumps(before.snapshot())))
+    for line in journal.lines[cut:]:
+        after.feed(line)
+    absorb(told_, after.take())
+    absorb(told_, after.tail())
+
+    expected = track(journal).testimony()
+    assert told_ == expected.harvest
+    assert (after.origin, after.vantage, after.began, after.until) == expected[:4]
+    assert len(expected.harvest.holes) == 1
+    assert len(expected.harvest.untrusted) == 2
+
+
+def test_a_restored_track_still_knows_what_it_refuses() -> None:
+    followed = track(watched("o"))
+
+    restored = Track.restore(json.loads(json.dumps(followed.snapshot())))
+
+    with pytest.raises(
+        UncountableJournal, match=r"^v-1:3: expected a seq above 3, so the journal tells a story"
+    ):
+        restored.feed(watched("o").lines[3])
+    with pytest.raises(
+        UncountableJournal, match=r'^v-1:4: sample of probe "q", which no plan before it names$'
+    ):
+        restored.feed(watched("o").sample(10, OK, "q").lines[4])
+
+
+def test_what_a_host_says_of_itself_is_not_counted() -> None:
+    told_here = {"loop_lag_max": 9 * S, "loop_lag_p99": 9 * S, "queue": 1, "fds": 1, "rss": 1, "late": 1}
+    journal = watched("o").add(Host, 5, route={}, **told_here).sample(10)
+
+    assert told(journal) == [(0, 10.01, "up")]
+
+
+def test_a_clock_that_was_untrusted_for_no_time_was_not() -> None:
+    journal = watched("o").clock(5, synced=0).clock(5).sample(10)
+
+    assert track(journal).testimony().harvest.untrusted == []
+
+
+def test_a_clock_that_turned_bad_stays_so_to_the_last_line() -> None:
+    bad = watched("o").clock(5, synced=0)
+
+    assert track(bad).testimony().harvest.untrusted == []
+    assert track(bad.sample(10)).testimony().harvest.untrusted == [Span(instant(5), instant(10.01))]

@@ -7,6 +7,7 @@ import pytest
 from collector.core.account import replay
 from collector.core.record import AtLeast, DownWhen
 from collector.core.sight import State
+from collector.core.timeline import Span
 from collector.core.verdict import States, judged, seen, service_states, watches
 from collector.errors import UncountableJournal
 from tests.strategies import Journal, contract, control, instant, probe, seconds, service, watched
@@ -196,3 +197,14 @@ def test_time_told_twice_after_a_step_back_is_unknown() -> None:
 
 def test_what_a_service_is_does_not_reach_beyond_the_account() -> None:
     assert seconds(states(watched("oooo"), until=25).up) == [(0, 20.01)]
+
+
+def test_who_comes_to_watch_another_service_parts_nothing_of_this_one() -> None:
+    here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
+    there = Journal("w-1", "w").start(50).plan([service("t")], [probe("p", "t")], 50)
+    evidence = replay({one.origin: one.lines for one in (here, there)}, contract(), instant(100))
+
+    found = watches(evidence.testimonies, instant(100))
+
+    assert [span for span, _ in found["s"]] == [Span(instant(0), instant(100))]
+    assert [span for span, _ in found["t"]] == [Span(instant(50), instant(100))]

@@ -48,3 +48,8 @@ def test_months_of_paris_are_not_thirty_days() -> None:
 
 def test_a_given_window_is_taken_as_it_is() -> None:
     assert windows("P1Y", [Span(3, 7)], calendar(), 0) == (Window("given", Span(3, 7)),)
+
+
+def test_the_worst_position_is_asked_for_elsewhere() -> None:
+    """It is no window before what is lost in every position is known."""
+    assert windows("P1M", ["worst"], calendar(), 0) == ()

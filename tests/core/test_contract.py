@@ -1,0 +1,86 @@
+"""What a contract states as text is exact, and what it leaves out is not done."""
+
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+
+from collector.core.account import Account, Settlement, settle
+from collector.core.contract import Contract, ratio
+from tests.strategies import Journal, account, contract, instant, watched
+
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("99.97 %", Fraction(9997, 10_000)),
+        ("99.999%", Fraction(99_999, 100_000)),
+        ("100 %", Fraction(1)),
+        ("10", Fraction(10)),
+    ],
+)
+def test_a_ratio_is_exact(text: str, expected: Fraction) -> None:
+    assert ratio(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "%", "99,9 %", "99.97 ‰", "-1 %", "1e2", "ten"])
+def test_what_is_no_ratio_is_refused_as_it_was_written(text: str) -> None:
+    with pytest.raises(ValueError, match=f'^expected a quoted ratio like "99.97 %", got "{text}"$'):
+        ratio(text)
+
+
+# ------------------------------------------------------------------------------------- what one leaves out
+
+
+def invoiced(**more: Any) -> Journal:
+    """A load balancer that was down for a day of a month invoiced at 100 EUR, with ticket and notices."""
+    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal", **more)
+    made.declare("t", "ticket", number="1", severity=1, opened=0, complete=0, scope=("*",))
+    for month in (f"{year}-{n:02}" for year in (2025, 2026) for n in range(1, 13)):
+        made.declare(f"i-{month}", "invoice", account="a", month=month, amount_cents=10_000)
+    told = {"services": ("s",), "state": "delivered", "possible": ((0, 27 * HOUR),)}
+    return made.declare("n", "notice", 28 * HOUR, sent=28 * HOUR, received=28 * HOUR, **told)
+
+
+def settled(without: Contract, made: Journal) -> tuple[Account, Settlement]:
+    drawn = account(made, until=30 * HOUR, as_of=30 * HOUR, by=without, readings={"window": "larger-credit"})
+    return drawn, settle(drawn)
+
+
+def test_a_contract_without_a_penalty_leaves_nothing_to_claim_and_still_says_what_was_missed() -> None:
+    drawn, found = settled(msgspec.structs.replace(contract(), penalty=None), invoiced())
+
+    assert [one.claim_finding for one in drawn.attainments] == ["MISSED"]
+    assert found.claims == ()
+    assert [bool(one.reserved) for one in found.reservations] == [True]
+
+
+def test_without_a_cap_of_the_months_invoice_only_that_of_the_year_is_left() -> None:
+    """25 hours of September are 3.5 %; what is over 0.2 % is worth 32.7 % of an invoice, the cap is 30."""
+    penalty = contract().penalty
+    assert penalty is not None
+    uncapped = msgspec.structs.replace(penalty, cap_of_invoice=None, cap_of_invoice_clause="")
+
+    (capped,) = settled(contract(), invoiced())[1].claims
+    (free,) = settled(msgspec.structs.replace(contract(), penalty=uncapped), invoiced())[1].claims
+
+    assert free.by_formula == capped.by_formula
+    assert capped.credit == 3000
+    assert free.credit == free.by_formula == Fraction(8_481_599, 2592)
+
+
+def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_contest() -> None:
+    claimed = {"commitment": "load-balancer.availability", "account": "a", "services": ("s",), "root": "r"}
+    made = invoiced().declare("c", "claim", 28 * HOUR, state="sent", size=1, statement="f", **claimed)
+    late = {"account": "a", "month": "2026-10", "amount_cents": 10_000, "issued": instant(29 * HOUR)}
+    made.declare("late", "invoice", 29 * HOUR, **late)
+    silent = msgspec.structs.replace(contract().deadlines, contest=None)
+
+    _, asked = settled(contract(), made)
+    _, unasked = settled(msgspec.structs.replace(contract(), deadlines=silent), made)
+
+    assert [one.about for one in asked.deadlines if one.task == "contest"] == ["late"]
+    assert [one for one in asked.deadlines if one.task != "contest"] == list(unasked.deadlines)
