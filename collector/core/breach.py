@@ -105,21 +105,28 @@ def _late(event: Instant, ground: Ground) -> bool:
     return ground.as_of >= _deadline(event, ground, FORWARD[ground.readings["clear-days"]])
 
 
-def eligible(stake: Stake, promise: str, ground: Ground) -> Stake:
+def eligible(stake: Stake, ground: Ground) -> Stake:
     """The stake with that downtime reserved which a claim may count: a ticket told of it, no claim asked."""
     told = _TICKETS[ground.readings["ticket"]](stake, ground)
-    asked = union(*(asked_for(claim) for claim in _live(stake, promise, ground)))
+    asked = union(*(asked_for(c) for c in _live(stake, ground) if stake.rules.name in (c.services or ())))
     reserved = difference(intersection(stake.facts.reserved, told), asked)
     return stake._replace(facts=stake.facts._replace(reserved=reserved))
 
 
-def _live(stake: Stake, promise: str, ground: Ground) -> Iterable[Declaration]:
-    told = ground.declarations
+def asked_elsewhere(stake: Stake, ground: Ground) -> Spans:
+    """What claims ask for the same promise to other services of the account alone."""
+    name, account = stake.rules.name, stake.rules.account
+    of = (c for c in _live(stake, ground) if c.account == account and name not in (c.services or ()))
+    return union(*(asked_for(claim) for claim in of))
+
+
+def _live(stake: Stake, ground: Ground) -> Iterable[Declaration]:
+    """Claims under any heading of a stake's promise that are with the provider, or were credited."""
+    promise, told = ground.contract.promise(stake.commitment.id, ground.readings), ground.declarations
     for claim in told:
-        if claim.kind == "claim" and claim.commitment in (promise, stake.commitment.id):
-            paid = any(is_credit_for(claim, declared) for declared in told)
-            if (paid or is_live(claim, told)) and stake.rules.name in (claim.services or ()):
-                yield claim
+        credited = any(is_credit_for(claim, declared) for declared in told)
+        if claim.kind == "claim" and claim.commitment in promise and (credited or is_live(claim, told)):
+            yield claim
 
 
 def sliding(stake: Stake, ground: Ground) -> Iterator[Breach]:
@@ -203,8 +210,9 @@ def told_by(ticket: Declaration, stake: Stake) -> Spans:
     if ticket.kind != "ticket" or ticket.complete is None or not in_scope(ticket.scope or (), stake.rules):
         return NOTHING
     opened = ticket.complete if ticket.opened is None else ticket.opened
+    complete = max(opened, ticket.complete)
     return spans(
-        (max(outage.begins, ticket.complete), outage.ends)
+        (max(outage.begins, complete), outage.ends)
         for outage in stake.facts.outages
         if outage.ends > opened and (ticket.solved is None or outage.begins < ticket.solved)
     )

@@ -18,6 +18,7 @@ from collector.core.breach import (
     Ground,
     Kind,
     Until,
+    asked_elsewhere,
     eligible,
     needs_ticket,
     of_calendar,
@@ -94,7 +95,7 @@ def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:
 
 
 def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) -> Iterable[Claim]:
-    counted = [eligible(stake, promise, ground) for stake in stakes]
+    counted = [eligible(stake, ground) for stake in stakes]
     said, choice = ground.contract, ground.readings["window"]
     either = {"window": choice}, said.all_safe(), said.all_arguable()
     kinds = {kind for readings in either for kind in _WINDOWS[readings["window"]].kinds}
@@ -105,7 +106,7 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     }
     unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
     mine = [plans[kind] for kind in windows.kinds]
-    in_time = [unit([breach for breach in plan if not breach.late]) for plan in mine]
+    in_time = [unit([breach for breach in plan if not breach.late], ground) for plan in mine]
     chosen = windows.of(_valued(in_time, ground, known))
     late = [breach for plan in mine for breach in plan if breach.late]
     others = [breach for plan in plans.values() for breach in plan]
@@ -201,7 +202,7 @@ def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     statements = {
         d.statement
         for d in told
-        if d.kind == "claim" and d.commitment in (promise, stake.commitment.id)
+        if d.kind == "claim" and d.commitment in ground.contract.promise(promise, ground.readings)
         if stake.rules.name in (d.services or ()) and intersection(asked_for(d), counted)
     }
     kept = [d.id for d in told if d.kind == "statement" and d.id in statements]
@@ -215,10 +216,11 @@ def _vantages(stake: Stake, window: Span) -> set[str]:
 # ------------------------------------------------------------------------------------ reading penalty-unit
 
 
-def _commitment(of: Sequence[Breach]) -> Sequence[Breach]:
-    # Safe: one penalty per commitment and window, for the resource with the smallest shortfall.
+def _commitment(of: Sequence[Breach], ground: Ground) -> Sequence[Breach]:
+    # Safe: one penalty per commitment and window, for the resource with the smallest shortfall. Once it is
+    # asked for, it settles that window for the others too.
     smallest: list[Breach] = []
-    for group in _overlapping(of):
+    for group in _overlapping([breach for breach in of if not _asked_elsewhere(breach, ground)]):
         resources = defaultdict(list)
         for breach in group:
             resources[breach.stake.rules.name].append(breach)
@@ -227,7 +229,11 @@ def _commitment(of: Sequence[Breach]) -> Sequence[Breach]:
     return smallest
 
 
-def _resource(of: Sequence[Breach]) -> Sequence[Breach]:
+def _asked_elsewhere(breach: Breach, ground: Ground) -> bool:
+    return bool(within(asked_elsewhere(breach.stake, ground), breach.attainment.window.span))
+
+
+def _resource(of: Sequence[Breach], ground: Ground) -> Sequence[Breach]:  # noqa: ARG001
     # Arguable: one penalty per resource.
     resources: dict[str, list[Breach]] = defaultdict(list)
     for breach in of:
@@ -235,7 +241,7 @@ def _resource(of: Sequence[Breach]) -> Sequence[Breach]:
     return [breach for each in resources.values() for breach in _disjoint(each)]
 
 
-_UNITS: Mapping[Choice, Callable[[Sequence[Breach]], Sequence[Breach]]] = {
+_UNITS: Mapping[Choice, Callable[[Sequence[Breach], Ground], Sequence[Breach]]] = {
     "commitment": _commitment,
     "resource": _resource,
 }

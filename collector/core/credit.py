@@ -92,10 +92,11 @@ class Books:
             missing=tuple(month for month in months if month not in self.invoices),
         )
 
-    def credited_within(self, window_end: Instant, months: int, calendar: Calendar) -> Cents:
-        """What is settled or asked for already, for incidents of the rolling year that ends then."""
-        trailing = {*calendar.months_before(window_end, months), calendar.month_name(window_end - 1)}
-        return sum((amount for month, amount in self.credited.items() if month in trailing), Fraction(0))
+    def credited_since(self, window_end: Instant, months: int, calendar: Calendar) -> Cents:
+        """What is settled or asked for already, for incidents of the rolling year that ends then, or later:
+        what came after shares a rolling year with the window too."""
+        first = calendar.months_before(window_end, months)[0]
+        return sum((amount for month, amount in self.credited.items() if month >= first), Fraction(0))
 
 
 _LIVE: frozenset[str] = frozenset({"sent", "delivered", "answered", "accepted"})
@@ -235,7 +236,7 @@ def _rolling_year(
         return (None,) * len(amounts)  # what is not known yet has a share in what is left
     room = min(
         (base or 0) * penalty.cap_of_base
-        - books.credited_within(ask.window.end, penalty.base_months or 1, calendar)
+        - books.credited_since(ask.window.end, penalty.base_months or 1, calendar)
         for ask, base in zip(asks, bases, strict=True)
     )
     scale = _scale(wanted, room)
