@@ -122,7 +122,7 @@ class Eye:
         self.ask(probe, valid_from)
         self.last: bool | None = None  # the last settled sample was ok; None when nothing may see the next
         self.left: State | None = None  # the seen time before it
-        self.sent: Instant = 0
+        self.sent: Instant = NEVER
         self.done: Instant = NEVER  # also the floor: time before it has been told
         self.grows: State | None = None
         self.since: Instant = 0
@@ -348,7 +348,10 @@ class Track:
                     line, f'sample of probe "{line.probe}", which no plan before it names'
                 )
             return
-        if line.outcome is Outcome.THROTTLED and line.reason is Reason.RATE_PLATFORM:
+        before = max(follower.sent for follower in self._followers(eye))
+        if not before <= line.sent <= line.done <= line.at + CLOCK_TOLERANCE:
+            self._out_of_order(line, eye)
+        elif line.outcome is Outcome.THROTTLED and line.reason is Reason.RATE_PLATFORM:
             self._platform_throttled(line, eye)
         elif line.outcome in (Outcome.OK, Outcome.FAILED):
             ok = line.outcome is Outcome.OK
@@ -358,6 +361,12 @@ class Track:
             self._interrupt(eye)
         if line.slot < eye.valid_from:  # asked under the plan before this one
             self._interrupt(eye)
+
+    def _out_of_order(self, line: Sample, eye: Eye) -> None:
+        # T4: a clock jumped and nobody said so, or the line contradicts itself. It sees nothing, and is said.
+        upto = max(eye.done, self.began or 0)
+        self._interrupt(eye)
+        self.harvest.untrusted.append(Span(min(upto, line.at), max(upto, line.at) + 1))
 
     def _platform_throttled(self, line: Sample, eye: Eye) -> None:
         # Reading `platform-throttle`: not unavailability (safe), or as good as failed (arguable).
@@ -392,7 +401,7 @@ class Track:
         # The clock may have been set back by any amount: what is told twice then, `seen` makes UNKNOWN.
         self._interrupt_all()
         for eye in self._eyes.values():
-            eye.done = eye.valid_from = NEVER
+            eye.sent = eye.done = eye.valid_from = NEVER
         if self.plan is not None and at < self.plan.at:
             self.plan = msgspec.structs.replace(self.plan, at=at)
             self.harvest.plans.append(self.plan)

@@ -260,6 +260,39 @@ def test_without_a_word_about_the_clock_it_is_untrusted() -> None:
     assert track(watched("oo", clocked=False)).testimony().harvest.untrusted == [(instant(0), instant(10.01))]
 
 
+@pytest.mark.parametrize(
+    ("sent", "took", "late"),
+    [(3, 0.01, 0), (11, -5, 5), (40, 0.01, -29)],
+    ids=["sent before the one before it", "done before it was sent", "done long after it was written"],
+)
+def test_a_sample_out_of_order_sees_nothing_and_says_that_the_clock_is_not_to_be_trusted(
+    sent: float, took: float, late: float
+) -> None:
+    """Otherwise a failure of long ago, next to one of now, would prove an outage between the two."""
+    journal = watched("o").sample(10)
+    journal.sample(sent, FAILED, took=took)
+    journal.lines[-1] = msgspec.structs.replace(journal.lines[-1], at=instant(sent + took + late))
+    journal.sample(12, FAILED).sample(13)
+
+    assert told(journal) == [(0, 10.01, "up"), (12, 13, "edge"), (13, 13.01, "answered")]
+    ((start, end),) = track(journal).testimony().harvest.untrusted
+    assert start <= instant(10.01) < end <= instant(12)
+
+
+def test_a_sample_out_of_order_is_so_in_both_readings_of_throttling() -> None:
+    journal = watched("o").sample(10, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+    journal.sample(5, FAILED).sample(11, FAILED).sample(12)
+
+    assert told(journal) == [(0, 0.01, "up"), (11, 12, "edge"), (12, 12.01, "answered")]
+    assert ("down" in [state for _, _, state in told(journal, "unavailable")]) is False
+
+
+def test_a_sample_out_of_order_before_any_other_is_told_where_it_stands() -> None:
+    journal = Journal().start().clock().plan([service()], [probe()]).sample(5, took=-1)
+
+    assert track(journal).testimony().harvest.untrusted == [(instant(0), instant(4) + 1)]
+
+
 # ------------------------------------------------------------------------------------------------- a restart
 
 
