@@ -82,8 +82,7 @@ class Inbox:
             return 0
         known = self._writer.declared
         if declaration.id not in known:
-            if declaration.supersedes is not None and declaration.supersedes not in known:
-                why = f"supersedes: expected a declaration in the journal, got {declaration.supersedes}"
+            if why := _no_correction(declaration, known):
                 await asyncio.to_thread(self._reject, found.path, why)
                 return 0
             if declaration.id not in self._queued:
@@ -142,6 +141,21 @@ def _read(path: Path) -> _Found:
         return _Found(path, decoded(data))
     except DeclarationError as error:
         return _Found(path, None, str(error))
+
+
+def _no_correction(declaration: Declaration, known: Mapping[str, str]) -> str:
+    """Why a declaration cannot correct what it supersedes; empty where it can, or supersedes nothing."""
+    of, kind = declaration.supersedes, declaration.kind
+    if of is None:
+        return ""
+    if of not in known:
+        return f"supersedes: expected a declaration in the journal, got {of}"
+    if known[of] not in ("", kind):
+        return (
+            f"supersedes: expected a correction of {of} to be of its kind, {known[of]}, got {kind}; "
+            "to take something back, correct it to say so: a deduction that is refused, a claim withdrawn"
+        )
+    return ""
 
 
 def _file(state: Path, id_: str) -> Path:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +42,8 @@ class Origin:
     new: bool
     """Made just now, since there was none of this machine that can be continued."""
     recovered: Recovered
-    declared: frozenset[str]
-    """Ids of the declarations in any origin of this state directory."""
+    declared: Mapping[str, str]
+    """Id → kind of the declarations in any origin of this state directory; empty where it is not known."""
     lock: int
     """File descriptor that holds the lock."""
 
@@ -97,7 +98,7 @@ def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
     identities = {path.parent.name: identity for path in paths if (identity := _identity(path))}
     ours = {name: i for name, i in identities.items() if i.vantage == vantage}
     number = max((i.number for i in ours.values()), default=0)
-    ids = frozenset[str]().union(*(declared(state / "journal" / name) for name in identities))
+    known = {id_: kind for name in identities for id_, kind in declared(state / "journal" / name).items()}
     last = [name for name, i in ours.items() if i.machine == machine_id]
     if last:
         place = _place(state, max(last, key=lambda name: ours[name].number))
@@ -108,10 +109,10 @@ def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
         else:
             return Origin(
                 place=place, vantage=vantage, new=False, recovered=recovered,
-                declared=ids | recovered.declared.keys(), lock=lock,
+                declared=known | recovered.declared, lock=lock,
             )  # fmt: skip
     place = _made(state, _Identity(vantage=vantage, machine=machine_id, number=number + 1))
-    return Origin(place=place, vantage=vantage, new=True, recovered=Recovered(), declared=ids, lock=lock)
+    return Origin(place=place, vantage=vantage, new=True, recovered=Recovered(), declared=known, lock=lock)
 
 
 def _made(state: Path, identity: _Identity) -> OriginDir:

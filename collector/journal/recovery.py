@@ -36,8 +36,8 @@ class Recovered:
     """Complete subtrees that end in the newest file."""
     cut: int = 0
     """Bytes after the last whole line, to be cut off."""
-    declared: dict[str, None] = field(default_factory=dict)
-    """Ids of the declarations in this origin, in their order."""
+    declared: dict[str, str] = field(default_factory=dict)
+    """Id → kind of the declarations in this origin, in their order."""
     checkpoint: int = 0
     """Number and size of the last checkpoint."""
     checkpoint_size: int = 0
@@ -65,15 +65,19 @@ def recover(origin: OriginDir) -> Recovered:
     return found
 
 
-def declared(directory: Path) -> dict[str, None]:
-    """Ids that an origin's `declared` file names, one checked line each, in the order of the journal."""
-    ids: dict[str, None] = {}
+def declared(directory: Path) -> dict[str, str]:
+    """Id → kind of what an origin's `declared` file names, one checked line each, in the journal's order.
+
+    The kind is empty where an older version wrote the line.
+    """
+    found: dict[str, str] = {}
     for line in _contents(directory / layout.DECLARED).split(b"\n")[:-1]:
         text = treefile.unchecked(line)
         if text is None:
             break  # from here on they are read from the lines again
-        ids[text.decode()] = None
-    return ids
+        id_, _, kind = text.decode().partition(" ")
+        found[id_] = kind
+    return found
 
 
 def _candidates(origin: OriginDir, names: list[str], known: int) -> Iterator[State | None]:
@@ -179,7 +183,7 @@ class _Replay:
             self._at = line.at
             self._coverage.feed(line)
             if isinstance(line, Declaration):
-                self._found.declared[line.id] = None
+                self._found.declared[line.id] = line.kind
         if good:
             hashes = leaf_hashes(lines[:good])
             for number, subtree in enumerate(self._frontier.extend(hashes), start=size // SUBTREE):

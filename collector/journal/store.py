@@ -70,8 +70,8 @@ class Store:
         subtrees = (treefile.subtree_line(*item) for item in sorted(found.subtrees.items()))
         self._tree = self._side(self._file, treefile.header(found.start) + b"".join(subtrees))
         self._ids = set(found.declared)
-        ids = b"".join(treefile.checked(id_.encode()) for id_ in found.declared)
-        self._declared = _Side(self._directory / layout.DECLARED, ids)
+        known = b"".join(_declared(id_, kind) for id_, kind in found.declared.items())
+        self._declared = _Side(self._directory / layout.DECLARED, known)
 
     @property
     def size(self) -> int:
@@ -102,7 +102,7 @@ class Store:
             self._coverage.feed(line)
             if isinstance(line, Declaration) and line.id not in self._ids:
                 self._ids.add(line.id)
-                self._declared.contents += treefile.checked(line.id.encode())
+                self._declared.contents += _declared(line.id, line.kind)
 
     def keep(self) -> None:
         """Write what spares the next start and every proof from reading the lines again."""
@@ -215,6 +215,10 @@ class Store:
             plan_at=self._coverage.plan_at,
             declared=len(self._ids),
         )
+
+
+def _declared(id_: str, kind: str) -> bytes:
+    return treefile.checked(f"{id_} {kind}".rstrip().encode())
 
 
 def _write_all(descriptor: int, data: bytes | bytearray, offset: int) -> None:

@@ -55,8 +55,8 @@ class Writer:
         on_synced: Callable[[int], None] | None = None,
     ) -> None:
         self.origin = origin
-        self.declared = set(origin.declared)
-        """Ids of the declarations on disk, in any origin of the state directory."""
+        self.declared = dict(origin.declared)
+        """Id → kind of the declarations on disk, in any origin of the state directory."""
         self._now, self._boot, self._on_synced = now, boot, on_synced
         self._store = Store(origin)
         self._wake = threading.Condition()
@@ -169,7 +169,7 @@ class Writer:
             return
         self._store.append(lines, data, self._now())
         self._synced = self._store.size - 1
-        self.declared.update(line.id for line in lines if isinstance(line, Declaration))
+        self.declared.update((line.id, line.kind) for line in lines if isinstance(line, Declaration))
         if self._on_synced is not None:
             self._attempt("callback", lambda: self._on_synced and self._on_synced(self._synced))
 

@@ -33,7 +33,7 @@ class Disk:
         self.directory = place.directory
         self._store = Store(
             Origin(
-                place=place, vantage=vantage, new=True, recovered=Recovered(), declared=frozenset(),
+                place=place, vantage=vantage, new=True, recovered=Recovered(), declared={},
                 lock=NOBODY,
             )
         )  # fmt: skip

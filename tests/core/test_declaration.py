@@ -81,6 +81,15 @@ def test_what_is_wrong_is_refused_with_its_place(change: dict[str, Any], problem
         declaration.checked({"id": "i", **WORK, **change})
 
 
+def test_arrears_that_never_were_are_corrected_to_none() -> None:
+    """A correction is of the same kind, so each kind must be able to take itself back."""
+    given = {"id": "i", "kind": "arrears", "by": "fh", "account": "a", "supersedes": "h", "spans": []}
+
+    assert declaration.checked(given).spans == ()
+    with pytest.raises(DeclarationError, match="account: expected something"):
+        declaration.checked({**given, "account": ""})
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(DeclarationError, match=r"by: .*; scope: .*; spams: "):
         declaration.checked(

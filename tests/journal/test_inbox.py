@@ -12,7 +12,7 @@ from collector.core import record
 from collector.core.record import Declaration
 from collector.core.timeline import HOUR
 from collector.errors import DeclarationError
-from collector.journal import documents, inbox
+from collector.journal import documents, inbox, layout, treefile
 from collector.journal.inbox import Inbox
 from collector.journal.layout import OriginDir
 from collector.journal.origin import open_origin
@@ -122,6 +122,31 @@ async def test_a_correction_must_name_a_declaration_that_is_there(tmp_path: Path
 
     assert [line.id for line in declared(writer.origin.place)] == ["b-first", "a-correction"]
     assert "expected a declaration in the journal" in inbox.fate(tmp_path, "c-lost")
+
+
+async def test_a_correction_is_of_the_kind_of_what_it_corrects(tmp_path: Path) -> None:
+    """Else a note could make an accepted deduction disappear; known again after a restart."""
+    async with collecting(tmp_path) as (box, _):
+        inbox.submit(tmp_path, {"id": "work", **WORK})
+        assert await box.take() == 1
+    async with collecting(tmp_path) as (box, writer):
+        inbox.submit(tmp_path, {"id": "note", **NOTE, "supersedes": "work"})
+        inbox.submit(tmp_path, {"id": "again", **WORK, "standing": "refused", "supersedes": "work"})
+        assert await box.take() == 1
+
+    assert [line.id for line in declared(writer.origin.place)] == ["work", "again"]
+    assert "of its kind, planned-maintenance, got note" in inbox.fate(tmp_path, "note")
+
+
+async def test_what_an_older_version_took_in_may_be_corrected_whatever_it_is(tmp_path: Path) -> None:
+    """Its list of declarations had no kinds; what they were is judged where the account is drawn."""
+    async with collecting(tmp_path) as (box, writer):
+        inbox.submit(tmp_path, {"id": "work", **WORK})
+        assert await box.take() == 1
+    (writer.origin.place.directory / layout.DECLARED).write_bytes(treefile.checked(b"work"))
+    async with collecting(tmp_path) as (box, writer):
+        inbox.submit(tmp_path, {"id": "note", **NOTE, "supersedes": "work"})
+        assert await box.take() == 1
 
 
 async def test_while_the_disk_will_not_have_a_line_its_file_stays_and_it_is_written_once(

@@ -127,7 +127,7 @@ def test_declarations_of_every_origin_here_are_known(tmp_path: Path) -> None:
     journal.close()
     clone = Journal(tmp_path, machine="another")
 
-    assert clone.origin.declared == {"one"}
+    assert clone.origin.declared == {"one": "note"}
     clone.close()
 
 

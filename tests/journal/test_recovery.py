@@ -134,7 +134,7 @@ def test_without_any_of_its_side_files_a_writer_goes_on_with_the_same_tree(
 
     again = Journal(tmp_path)
     assert again.origin.name == journal.origin.name
-    assert again.origin.declared == {"one", "two"}
+    assert again.origin.declared == {"one": "note", "two": "note"}
     assert again.origin.open_until(NOON + 3 * HOUR) != []
     again.samples(200, NOON + 2 * HOUR)
     again.close()
