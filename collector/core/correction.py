@@ -117,7 +117,7 @@ def _amiss(line: Said, of: str, known: Mapping[str, Said]) -> str:
         return f'supersedes-unknown: {id}: nothing declared is called "{of}"'
     other = known[of].declared.kind
     if other != kind:
-        return f'supersedes-other-kind: {id}: a {kind} corrects no {other}, so "{of}" stands too'
+        return f'supersedes-other-kind: {id}: of kind {kind}, where "{of}" is of kind {other}: both stand'
     return ""
 
 

@@ -1,7 +1,7 @@
 """What is odd about all that was told and declared, as flags of the account: nothing is silently dropped.
 
 A flag is `kind: subject: what it is (line)`; for programs, its kind and subject are stable, its words not.
-What every kind means, and what it does to figures, is listed in the README.
+What every kind means, and what it does to figures, is listed in FLAGS.md.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

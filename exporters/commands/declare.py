@@ -30,7 +30,7 @@ _TIME: Final = {"type": INSTANT, "metavar": "INSTANT"}
 FIELDS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
     "--sent": ("sent", _TIME, "When the document was sent."),
     "--received": ("received", _TIME, "When the document arrived."),
-    "--supersedes": ("supersedes", {"metavar": "ID"}, "The declaration, of the same kind, that this one corrects."),
+    "--supersedes": ("supersedes", {"metavar": "ID"}, "The declaration of its kind that this one corrects."),
     "--span": ("spans", _SPAN, "From when to when; may be given several times."),
     "--scope": ("scope", _NAMES, 'A service, a region, or "*"; may be given several times.'),
     "--standing": ("standing", {"type": click.Choice(get_args(Standing))}, "Whether it is accepted."),

@@ -68,7 +68,7 @@ def test_what_is_of_another_kind_takes_the_place_of_nothing(kind: str) -> None:
 
     assert deducted(made)["force-majeure"] == 100 * S
     assert flags(made) == [
-        f'supersedes-other-kind: b: a {kind} corrects no force-majeure, so "a" stands too '
+        f'supersedes-other-kind: b: of kind {kind}, where "a" is of kind force-majeure: both stand '
         f"(v-1:{made.lines[-1].seq})"
     ]
 

@@ -1,15 +1,20 @@
 """What is odd about declarations and journals is told, with the line, and has a result that is known."""
 
+import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collector.core.account import draw, replay
+from collector.core.claim import BLOCKING
 from collector.core.timeline import HOUR, Span
 from collector.errors import UsageError
 from tests.strategies import T0, Journal, S, account, attainment, calendar, contract, instant, watched
 
+CORE = Path("collector/core")
+OF_FIGURES = ("unwitnessed", "clock-untrusted", "lines-missing", *BLOCKING)
 DAYS = 86_400
 NOTICE: dict[str, Any] = {
     "number": "1", "services": ("s",), "possible": ((0, 60),), "state": "sent", "sent": 90, "received": 90,
@@ -218,3 +223,19 @@ def test_a_window_that_ends_before_it_has_begun_is_refused(end: int) -> None:
 
     with pytest.raises(UsageError, match=f"expected an end after the start, got {T0} to {instant(end)}"):
         draw(evidence, contract(), calendar(), as_of=instant(600), asked=(Span(T0, instant(end)),))
+
+
+# ---------------------------------------------------------------------------------------------- their page
+
+
+def test_the_page_lists_every_kind_of_flag_and_no_other() -> None:
+    """Kinds are what stands before a colon, or is yielded as one."""
+    page = (CORE / "FLAGS.md").read_text()
+    listed = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
+    source = "".join((CORE / name).read_text() for name in ("flags.py", "correction.py"))
+    raised = set(re.findall(r"""["']([a-z]+(?:-[a-z]+)*): (?!\{why)""", source))
+    raised |= set(re.findall(r"""yield "([a-z]+(?:-[a-z]+)*)", """, source))
+
+    assert raised >= {"no-plan", "unknown-scope", "corrected-twice", "malformed"}
+    assert raised <= listed
+    assert listed - raised == set(OF_FIGURES)
