@@ -23,8 +23,9 @@ from exporters.commands import comparison, journals, options, printing, tables
 from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
 from exporters.commands.subject import Subject, named
-from exporters.documents import claim, ledger, measures, proof, show, witness, words
+from exporters.documents import blindness, claim, ledger, measures, proof, show, witness, words
 from exporters.documents import statement as filing
+from exporters.documents.blindness import Silence
 from exporters.documents.page import Page
 from exporters.documents.proof import Head
 from exporters.documents.witness import Witness
@@ -123,6 +124,8 @@ class _Explanation:
             f"of {self._where}; days in sums have 24 hours.",
             0,
         )
+        for flag in self._account.flags:
+            page.say(f"Mind: {flag}", 0, "unsure")
         shown: set[str] = set()
         for one in self._subject.in_full:
             ledger.explain(page, one, context)
@@ -237,10 +240,20 @@ class _Explanation:
             calendar=self._drawn.world.calendar,
             where=self._where,
             effects=self._effects if self._subject.attainments or self._subject.claims else (),
+            silences={(one.service, one.span): one.told() for one in self._silences},
             asked=witness.questions(self._testimonies),
             declarations={declared.id: declared for _, declared in declarations},
             cited=self._cited([(o, d) for o, d in declarations if d.id in told]),
         )
+
+    @cached_property
+    def _silences(self) -> list[Silence]:
+        told = [*self._subject.in_full, *(one.attainment for one in self._subject.claims)]
+        found = blindness.silences(told, self._account)
+        for place in self._drawn.places:
+            lines = passage.passage(place, blindness.around(found, place.name))
+            blindness.hear(found, place.name, (cited.line for cited in lines))
+        return found
 
     @cached_property
     def _effects(self) -> Sequence[Effect]:

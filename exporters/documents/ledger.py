@@ -12,12 +12,11 @@ from collector.core.timeline import (
     difference,
     duration,
     intersection,
-    union,
     within,
 )
-from exporters.documents import finding, show
+from exporters.documents import blindness, finding, show
 from exporters.documents.page import RULE, Page, Row
-from exporters.documents.words import SHOWN, Context, clause, count, fraction, long
+from exporters.documents.words import Context, clause, count, fraction, long
 
 BEFORE_NET = (*DEDUCTION_KINDS, "not-countable", "grace")
 """Lines of the ledger between raw and net downtime; the rest lead on to what may be claimed."""
@@ -102,7 +101,6 @@ def _own(one: Attainment, commitment: Commitment) -> str:
 
 def _measured(page: Page, one: Attainment, context: Context) -> None:
     window = one.window.span
-    states = context.account.states[one.service]
     page.heading("2  What was measured")
     before = ""
     for label, text in _looked(one.service, context):
@@ -130,13 +128,19 @@ def _measured(page: Page, one: Attainment, context: Context) -> None:
                 Row("=", "agreed time", one.agreed),
             ]
         )
-    unknown = difference((window,), union(states.up, states.down, states.edge))
-    if unknown:
-        page.gap()
-        longest = tuple(sorted(sorted(unknown, key=lambda span: -span.length)[:SHOWN]))
-        page.say(f"UNKNOWN is {count(len(unknown), 'stretch', 'stretches')}; the longest:")
-        for told in context.between(longest):
-            page.say(told, 5, hang=2)
+    _unknown(page, one, context)
+
+
+def _unknown(page: Page, one: Attainment, context: Context) -> None:
+    """When nobody could look, and what the journal has of that time."""
+    unknown = blindness.unknown(one, context.account)
+    if not unknown:
+        return
+    page.gap()
+    page.say(f"UNKNOWN is {count(len(unknown), 'stretch', 'stretches')}; the longest, and their lines:")
+    for span in blindness.longest(one, context.account):
+        told = context.silences.get((one.service, span))
+        page.say(f"{context.span(span)}{f' ({told})' if told else ''}", 5, hang=2)
 
 
 def _names(line: Line) -> Sequence[str]:

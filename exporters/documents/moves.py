@@ -46,9 +46,16 @@ FIRST = ("finding", "claim_finding", "window", "agreed", "states", "excluded", "
 def figures(changes: Iterable[Change]) -> list[Change]:
     """Those changes of an account that are figures, thing by thing, what matters most first."""
     shown = [
-        change for change in changes if change.path[0] not in APART and not {*REPEATED} & {*change.path[2:]}
+        change
+        for change in changes
+        if change.path[0] not in APART and not {*REPEATED} & {*change.path[2:]} and not _not_sought(change)
     ]
     return sorted(shown, key=lambda change: (change.path[:2], _rank(change), change.path))
+
+
+def _not_sought(change: Change) -> bool:
+    # A restatement draws the position that was the worst, and does not look for others.
+    return change.path[-1] == "episodes" and change.after is ABSENT
 
 
 def _rank(change: Change) -> int:

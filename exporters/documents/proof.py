@@ -184,7 +184,8 @@ def trees(page: Page, heads: Iterable[Head], context: Context) -> None:
         page.gap()
         page.say(f"{head.origin}, vantage point {head.vantage}")
         page.fact("files", head.directory, indent=5)
-        page.fact("lines", f"0 to {head.size - 1}, written by {context.at(context.account.as_of)}", indent=5)
+        lines = f"0 to {head.size - 1}" if head.size else "none"
+        page.fact("lines", f"{lines}, written by {context.at(context.account.as_of)}", indent=5)
         page.fact("root", head.root or "not known: lines are missing", indent=5)
         page.fact("checkpoint", _covered(head), indent=5)
         page.fact(

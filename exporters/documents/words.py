@@ -35,6 +35,8 @@ class Context:
 
     effects: Sequence[Effect]
     """What each reading is worth."""
+    silences: Mapping[tuple[str, Span], str]
+    """(service, stretch in which it was UNKNOWN) → which lines there are of it."""
     asked: Mapping[tuple[str, str], Probe]
     """(origin, probe) → what it asks."""
 

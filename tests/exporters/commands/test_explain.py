@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.record import Declaration, Outcome
+from collector.core.record import Declaration, Gap, GapReason, Outcome
 from collector.core.timeline import HOUR, SECOND
 from exporters.__main__ import _status as run
 from exporters.documents import show
@@ -292,12 +292,13 @@ def test_a_claim_is_explained_from_its_window_to_its_credit(
 
     assert "compute.command-api of api" in page
     assert amounts(section(page, 3))[-1] == ("=", claim["counted"])
-    short, base = Fraction(claim["target"]) - Fraction(claim["attained"]), 1_000_000
-    assert short * 10 * base < 30_000  # what clause 8 leaves of the month's invoice
+    short, base = Fraction(claim["target"]) - Fraction(claim["attained"]), Fraction(claim["base"]["cents"])
     cents = int(short * 10 * base)
+    assert cents == claim["credit_cents"]  # no cap cuts it
     assert f"penalty {fraction(short * 10)} × the base".replace(show.SPACE, " ") in told
-    assert f"{cents // 100}.{cents % 100:02} EUR" in told
-    assert "10 000.00 EUR: mean of 1 monthly invoice, without VAT: 2026-10 (october" in told
+    assert f"credit {cents // 100}.{cents % 100:02} EUR, rounded down" in told
+    assert f"mean of {len(claim['base']['invoices'])} monthly invoice" in told
+    assert "2026-10 (october, 10 000.00 EUR)" in told
     assert "(clause 8)" in told
     assert "have reservations (notice)" in told
     assert "MISSING evidence" in told
@@ -321,3 +322,24 @@ def test_readings_that_move_a_figure_are_told_with_what_they_make_of_it(
     assert "overrun = as-announced" in told
     assert "were it until-it-ends: net 0 s" in told
     assert "notice-time" not in told
+
+
+def test_why_nobody_could_look_is_told_from_the_lines_of_that_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Blind samples and gaps, counted; not the downtime of somebody else."""
+    lines = day([("", Outcome.OK)] * 5 + [("api", Outcome.BLIND)] * 20 + [("", Outcome.OK)] * 5)
+    end = lines[-1].at
+    gap = Gap(
+        seq=0, at=end + 60 * SECOND, probes=("api-1", "api-2"), from_=end, to=end + 60 * SECOND,
+        reason=GapReason.SUSPENDED,
+    )  # fmt: skip
+    asyncio.run(write(tmp_path / "blind", numbered([*lines, gap])))
+
+    window = ["--from", str(BEGAN), "--to", str(end + 30 * SECOND)]
+    run([*drawn(tmp_path / "blind", "compute.command-api"), *window])
+    told = " ".join(section(capsys.readouterr().out, 2).split())
+
+    assert "UNKNOWN is 2 stretches" in told
+    assert "(here: 40 blind (resolver))" in told
+    assert "(here: 2 not asked (suspended))" in told
