@@ -29,7 +29,7 @@ from collector.tables import contents, parsed, shown, table, under
 _YEARS = range(1990, 2101)
 """What a Calendar covers."""
 
-_MAY_BE_EMPTY = frozenset({"until", "same_as", "cap_of_invoice_clause"})
+_MAY_BE_EMPTY = frozenset({"until", "same_as", "cap_of_invoice_clause", "final_clause"})
 
 
 def load(path: Path) -> tuple[Contract, str]:

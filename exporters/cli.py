@@ -17,6 +17,8 @@ MODULE_OF: Final = {
     "outages": "figures",
     "explain": "explain",
     "statement": "statement",
+    "deadlines": "claiming",
+    "claim": "claiming",
     "declare": "declare",
     "simulate": "simulate",
     "rebuild": "upkeep",

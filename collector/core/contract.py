@@ -174,6 +174,8 @@ class Penalty(_Data, frozen=True, kw_only=True):
     cap_of_invoice: Fraction | None = None
     """All penalties together, as a share of the invoice of the month of the incidents."""
     cap_of_invoice_clause: str = ""
+    final_clause: str = ""
+    """What makes a penalty settle its incidents for good; empty where nothing does."""
 
 
 class Business(_Data, frozen=True, kw_only=True):

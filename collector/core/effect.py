@@ -1,6 +1,6 @@
 """What each reading is worth: the account all-safe, all-arguable, and with every single switch moved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector.core.account import Account, Evidence, draw, settle
@@ -39,8 +39,12 @@ def effects(
     as_of: Instant,
     readings: Mapping[str, str] | None = None,
     asked: Sequence[Asked] = ("trailing",),
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[Effect, ...]:
-    """What would move the account that `draw` draws of the same: all-arguable first, then each reading."""
+    """What would move the account that `draw` draws of the same: all-arguable first, then each reading.
+
+    `progress` hears how many accounts are drawn, of how many.
+    """
 
     def drawn(moved: Mapping[str, str]) -> Account:
         return draw(
@@ -54,8 +58,9 @@ def effects(
         for choice in dict.fromkeys((reading.safe, reading.arguable)):
             if choice != here.readings[reading.id]:
                 moves.append((reading.id, choice, {reading.id: choice}))
-    found = []
+    found: list[Effect] = []
     for id, choice, moved in moves:
+        progress(len(found) + 1, len(moves) + 1)
         there = drawn(moved)
         found.append(Effect(id, choice, _moved(here, there), _differing(credit_here, _credit(there))))
     return tuple(found)

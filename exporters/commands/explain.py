@@ -12,7 +12,7 @@ import msgspec
 from collector.core.account import Settlement, settle
 from collector.core.attainment import Attainment
 from collector.core.deduction import Deduction
-from collector.core.effect import Effect, effects
+from collector.core.effect import Effect
 from collector.core.outage import Outage
 from collector.core.published import to_json
 from collector.core.record import Declaration
@@ -258,13 +258,8 @@ class _Explanation:
     @cached_property
     def _effects(self) -> Sequence[Effect]:
         drawn = self._drawn
-        return effects(
-            drawn.found.evidence(),
-            drawn.world.contract,
-            drawn.world.calendar,
-            as_of=self._account.as_of,
-            readings=drawn.moved,
-            asked=drawn.windows,
+        return journals.moves(
+            drawn.found.evidence(), drawn.world, self._account.as_of, drawn.windows, drawn.moved
         )
 
     def _cited(self, declarations: Sequence[tuple[str, Declaration]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
-from collector.core.account import draw
+from collector.core.account import draw, settle
 from collector.core.attainment import Attainment
 from collector.core.durability import DurabilityFigure
 from collector.core.published import to_json
@@ -18,7 +18,7 @@ from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
 from collector.host.clock import wall_us
 from exporters import query
-from exporters.commands import journals, options, tables
+from exporters.commands import amounts, journals, options, tables
 from exporters.commands.world import configured
 from exporters.documents import show
 from exporters.query import Observed
@@ -112,6 +112,12 @@ def account(
             out.print("", tables.tickets(drawn, where))
         if any(one.episodes for one in drawn.attainments):
             out.print("", tables.episodes(drawn, where))
+        settled = settle(drawn)
+        for part in amounts.claimed(drawn, settled, where):
+            out.print(part)
+        worth = journals.moves(found.evidence(), world, as_of, asked, moved)
+        for part in amounts.worth(drawn, settled, worth, moved):
+            out.print(part)
         for flag in drawn.flags:
             out.print(f"Mind: {flag}")
     owed = [one for ticket in drawn.tickets for one in ticket.commitments]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from collector.core.account import Account, Evidence, draw, settle
-from collector.core.effect import effects
+from collector.core.effect import Effect, effects
 from collector.core.published import to_json
 from collector.core.timeline import Instant, Span
 from collector.core.window import Asked
@@ -48,12 +48,15 @@ def options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+reading = click.option(
+    "--reading", "readings", multiple=True, metavar="NAME=CHOICE", help="Read a clause another way."
+)
+
+
 def drawing(command: Callable[..., int]) -> Callable[..., int]:
     """The options that say over which windows and by which readings an account is drawn."""
     for option in (
-        click.option(
-            "--reading", "readings", multiple=True, metavar="NAME=CHOICE", help="Read a clause another way."
-        ),
+        reading,
         click.option(
             "--window",
             type=click.Choice(list(_WINDOWS)),
@@ -185,5 +188,15 @@ def published(
     account: Account,
 ) -> dict[str, Any]:
     """An account as programs read it, with its claims and what each reading is worth."""
-    moves = effects(evidence, world.contract, world.calendar, as_of=as_of, readings=moved, asked=windows)
-    return to_json(account, settle(account), moves)
+    return to_json(account, settle(account), moves(evidence, world, as_of, windows, moved))
+
+
+def moves(
+    evidence: Evidence, world: World, as_of: Instant, windows: Sequence[Asked], moved: Mapping[str, str]
+) -> Sequence[Effect]:
+    """What each reading is worth, under a bar on the terminal."""
+    with tables.readings_drawn() as progress:
+        return effects(
+            evidence, world.contract, world.calendar,
+            as_of=as_of, readings=moved, asked=windows, progress=progress,
+        )  # fmt: skip

@@ -50,6 +50,19 @@ def lines_read(journals: Sequence[Path]) -> Iterator[Callable[[int], None]]:
         yield lambda lines: bar.advance(task, lines)
 
 
+@contextmanager
+def readings_drawn() -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal while the account is drawn by every reading; elsewhere nothing."""
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda *_: None
+        return
+    shown = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*shown, console=screen, transient=True) as bar:
+        task = bar.add_task("drawing the account by every reading", total=None)
+        yield lambda drawn, of: bar.update(task, completed=drawn, total=of)
+
+
 class Listing:
     """Rows under columns; where the screen is too narrow for them, each row as a paragraph that says all.
 

@@ -1,6 +1,6 @@
 """How instants, durations, ratios and amounts are put on a screen: readable, exact, and never rounded up."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,14 @@ def zone(name: str, *, utc: bool) -> tzinfo:
 def instant(at: Instant, where: tzinfo) -> str:
     """`at` with its offset: "2026-11-22 14:03:05.250000+01:00", without the fraction where there is none."""
     return (EPOCH + timedelta(microseconds=at)).astimezone(where).isoformat(" ")
+
+
+def until(at: Instant, where: tzinfo) -> str:
+    """A deadline: where it falls on midnight, the day that it is the end of stands first."""
+    moment = (EPOCH + timedelta(microseconds=at)).astimezone(where)
+    if moment.time() != time.min:
+        return instant(at, where)
+    return f"the end of {moment.date() - timedelta(1)} ({instant(at, where)})"
 
 
 def duration(length: Duration) -> str:

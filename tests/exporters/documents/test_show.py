@@ -26,6 +26,15 @@ def test_instants_carry_their_offset_and_every_microsecond(at: int, where: ZoneI
     assert show.instant(at, where) == text
 
 
+def test_a_deadline_at_midnight_is_told_as_the_end_of_the_day_before() -> None:
+    """ "Until the 29th, 00:00" is what somebody who is a day late has read."""
+    midnight = 1_774_738_800_000_000
+
+    assert show.until(midnight, PARIS) == "the end of 2026-03-28 (2026-03-29 00:00:00+01:00)"
+    assert show.until(midnight + 1, PARIS) == "2026-03-29 00:00:00.000001+01:00"
+    assert show.until(midnight, UTC) == "2026-03-28 23:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("length", "text"),
     [

@@ -1,0 +1,382 @@
+"""A claim in full: downtime, calculation, caps, references, what it lacks and what it waives."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from collector.core.account import Settlement
+from collector.core.breach import Ground
+from collector.core.claim import Claim, Need
+from collector.core.contract import Choice, Penalty
+from collector.core.credit import Books, Cents, books, share_of_base
+from collector.core.record import Declaration
+from collector.core.timeline import duration
+from exporters.documents import asking, show
+from exporters.documents.finding import FLAGS
+from exporters.documents.page import INDENT, Line, Page, Style
+from exporters.documents.words import Context, clause, count, fraction, long
+
+WORD: Mapping[str, Style] = {"due": "unsure", "late": "bad", "blocked": "bad"}
+
+
+class Row(NamedTuple):
+    """A line of a sum of money: a sign before it, what it is, and how much; below it, what it rests on."""
+
+    sign: str
+    label: str
+    amount: str
+    note: str = ""
+
+
+RULE = Row("-", "", "")
+
+
+def explain(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+    """One claim, from what is asked for to what is given up by it."""
+    page.title(f"{one.commitment} of {one.attainment.service}", one.state, WORD[one.state])
+    page.gap()
+    page.say(_state(one, context), 0)
+    _asked(page, one, settled, context)
+    _counted(page, one, context)
+    if context.contract.penalty is None:
+        page.heading("3  The calculation")
+        page.say("The contract has no penalties, so there is nothing to calculate.")
+    else:
+        _calculation(page, one, context.contract.penalty, context)
+        _caps(page, one, settled, context)
+    _references(page, one, context)
+    _waived(page, context)
+
+
+def _state(one: Claim, context: Context) -> str:
+    match one.state:
+        case "due":
+            missing = asking.lacking(one)
+            lacks = f"What is missing: {', '.join(missing)}." if missing else "Nothing is missing."
+            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {lacks}"
+        case "late":
+            return "Nobody claimed this in time: under the readings in force nothing can be asked for it."
+        case "blocked":
+            against = "; ".join(f"{flag}: {FLAGS[flag]}" for flag in asking.blocked_by(one))
+            return f"This cannot be claimed. {against}."
+
+
+# --------------------------------------------------------------------------------------- 1, what is asked for
+
+
+def _asked(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+    contract, found = context.contract, one.attainment
+    rules = context.rules(found.service)
+    commitment = contract.commitment(found.commitment)
+    start, end = found.window.span
+    due = contract.deadlines.claim
+    page.heading("1  What is asked for")
+    page.fact("claim", one.id)
+    page.fact("commitment", f"{one.commitment}, {clause(commitment.clause)} of {contract.provider}'s terms")
+    page.fact("contract", f"{contract.id}, version {contract.version}")
+    page.fact("service", f"{found.service}, account {one.account}, region {rules.region}")
+    page.fact("window", _KINDS[one.kind])
+    page.fact("from", f"{context.at(start)} = {show.grouped(start)} µs since 1970 UTC")
+    page.fact("to", f"{context.at(end)} = {show.grouped(end)} µs, itself not in it")
+    page.fact("credit", _credit(one, settled, context))
+    page.fact("claim by", f"{show.until(one.due.safe, context.where)}, {clause(due.clause)}")
+    page.fact("at the latest", f"{show.until(one.due.latest, context.where)}, as could also be argued")
+    page.fact("as of", f"{context.at(context.account.as_of)}: nothing that was learnt later is in here")
+    page.fact("readings", _readings(context))
+
+
+_KINDS: Mapping[str, str] = {
+    "sliding": "a position of the sliding window",
+    "calendar": "the calendar month or year",
+}
+
+
+def _credit(one: Claim, settled: Settlement, context: Context) -> str:
+    if one.credit is not None:
+        return f"{_money(one.credit, context)} without VAT, rounded down"
+    if one.state != "due":
+        return "none"
+    waits = asking.waiting_for(settled.claims, one.account, context.account.ground)
+    return f"unknown until invoiced: {', '.join(waits)}"
+
+
+def _readings(context: Context) -> str:
+    safe = context.contract.all_safe()
+    moved = [f"{id} = {choice}" for id, choice in context.account.readings.items() if choice != safe[id]]
+    return f"all safe but {', '.join(moved)}" if moved else "all safe: each as it gives the customer least"
+
+
+# ------------------------------------------------------------------------------------ 2, what is counted
+
+
+def _counted(page: Page, one: Claim, context: Context) -> None:
+    page.heading("2  The downtime that is counted")
+    page.say("Certain, after deductions and grace, reserved in time, told of, and not claimed before:")
+    for span in one.counted:
+        page.say(context.span(span), 5, hang=2)
+    total = duration(one.counted)
+    page.fact("together", f"{long(total)} = {show.grouped(total)} µs in {_stretches(one)}")
+
+
+def _stretches(one: Claim) -> str:
+    return count(len(one.counted), "stretch", "stretches")
+
+
+# -------------------------------------------------------------------------------------- 3, the calculation
+
+
+def _calculation(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
+    found = one.attainment
+    attained = found.claimable.best
+    assert attained is not None
+    agreed, lost = show.grouped(found.agreed), show.grouped(found.claimable.amount)
+    page.heading(f"3  The calculation ({clause(penalty.clause)})")
+    page.fact("promised", f"{show.digits(found.target)}, exactly {fraction(found.target)}")
+    page.fact("agreed time", f"{agreed} µs")
+    page.fact("kept", f"({agreed} - {lost}) / {agreed} = {fraction(attained)} = {show.digits(attained)}")
+    page.gap()
+    for told in _FORMULAS[penalty.formula](found.target, attained, penalty):
+        page.say(told, hang=2)
+    share = share_of_base(found.target, attained, penalty)
+    if one.share != share:
+        reading = next(r for r in context.contract.readings if r.id == "no-formula")
+        page.say(f"But {reading.says_safe} ({clause(reading.clause)}): {fraction(one.share)}.", hang=2)
+    _base(page, one, penalty, context)
+    if one.by_formula is not None and one.base.amount is not None:
+        page.gap()
+        exact = "" if one.by_formula.denominator == 1 else f", exactly {fraction(one.by_formula)} cents"
+        page.say(
+            f"{fraction(one.share)} × {_money(one.base.amount, context)} = "
+            f"{_money(one.by_formula, context)} by formula{exact}",
+            hang=2,
+        )
+
+
+def _shortfall(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:
+    assert penalty.factor is not None
+    short = target - attained
+    yield f"Shortfall: {fraction(target)} - {fraction(attained)} = {fraction(short)}"
+    yield (
+        f"Of the base: {fraction(short)} × {show.grouped(penalty.factor.__floor__())} = "
+        if penalty.factor.denominator == 1
+        else f"Of the base: {fraction(short)} × {fraction(penalty.factor)} = "
+    ) + fraction(share_of_base(target, attained, penalty))
+
+
+def _tiers(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:  # noqa: ARG001
+    for tier in penalty.tiers:
+        below = "below" if attained < tier.below else "not below"
+        yield f"{below} {show.digits(tier.below)}: {show.digits(tier.credit)} of the base"
+    yield f"The last step that it is below counts: {fraction(share_of_base(target, attained, penalty))}"
+
+
+_FORMULAS: Mapping[str, Callable[[Fraction, Fraction, Penalty], Iterator[str]]] = {
+    "shortfall": _shortfall,
+    "tiers": _tiers,
+}
+"""How each formula of the core is written out."""
+
+
+def _base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
+    page.gap()
+    known = _books(one, context.account.ground)
+    wanted = len(one.base.months) + len(one.base.missing)
+    if penalty.base_months:
+        fewer = "; there are no older ones" if wanted < penalty.base_months else ""
+        page.say(f"The base is the mean of the last {penalty.base_months} monthly invoices{fewer}:")
+    else:
+        page.say("The base is the invoice of the month:")
+    rows = [
+        Row("+" if k else "", f"{month} ({id})", _money(known.invoiced(month) or Cents(0), context))
+        for k, (month, id) in enumerate(one.base.months.items())
+    ]
+    rows += [Row("+", month, "not yet invoiced") for month in one.base.missing]
+    if one.base.amount is not None:
+        divided = f"their sum / {wanted}" if wanted > 1 else "base"
+        rows += [RULE, Row("=", divided, _money(one.base.amount, context))]
+    _sums(page, rows)
+
+
+# -------------------------------------------------------------------------------------------- 4, the caps
+
+
+def _caps(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+    page.heading("4  The caps")
+    together = [c for c in settled.claims if c.account == one.account and c.state == "due"]
+    if one.after_invoice_cap is not None:
+        _of_invoice(page, one, together, context)
+    if one.credit is not None:
+        _of_base(page, one, together, context)
+    else:
+        page.say(f"The credit is {_credit(one, settled, context)}.")
+
+
+def _of_invoice(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+    """Clause 8: month by month, shared by all claims of the account in proportion."""
+    penalty = context.contract.penalty
+    assert penalty is not None
+    if penalty.cap_of_invoice is None:
+        return
+    known = _books(one, context.account.ground)
+    share, named = show.digits(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
+    page.say(
+        f"{_upper(named)}: all penalties together at most {share} of the invoice of the month "
+        "of the incidents, shared in proportion."
+    )
+    total = Cents(0)
+    for month, part in one.parts.items():
+        page.say(f"Of {month}:")
+        invoice = known.invoiced(month) or Cents(0)
+        asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
+        limit = Limit(f"{share} of {_money(invoice, context)} invoiced", invoice * penalty.cap_of_invoice)
+        total += _shared(page, part, asked, limit, known.credited.get(month, Cents(0)), context)
+    page.say(f"After {named}: {_money(total, context)}")
+    assert total == one.after_invoice_cap
+    page.gap()
+
+
+class Limit(NamedTuple):
+    """What all penalties together may come to, and what it is made of."""
+
+    said: str
+    cents: Cents
+
+
+def _shared(page: Page, part: Cents, asked: Cents, limit: Limit, spent: Cents, context: Context) -> Cents:
+    """What a limit leaves of a part of all that is asked for."""
+    room = limit.cents - spent
+    _sums(
+        page,
+        [
+            Row("", limit.said, _money(limit.cents, context)),
+            Row("-", "credited for it, or asked for, already", _money(spent, context)),
+            RULE,
+            Row("=", "left for all claims of the account", _money(max(room, Cents(0)), context)),
+        ],
+    )
+    asks = f"All of them ask for {_money(asked, context)}, this one for {_money(part, context)}"
+    if asked <= room:
+        page.say(f"{asks}: it fits.", 5)
+        return part
+    left = part * max(room, Cents(0)) / asked
+    page.say(f"{asks}: its share of what is left is {_money(left, context)}.", 5)
+    return left
+
+
+def _of_base(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+    """Annex B: the base, over what the reading `cap-period` says."""
+    penalty, chosen = context.contract.penalty, context.account.readings["cap-period"]
+    assert penalty is not None
+    reading = next(r for r in context.contract.readings if r.id == "cap-period")
+    says = reading.says_safe if chosen == reading.safe else reading.says_arguable
+    page.say(f"{_upper(clause(penalty.clause))}: {says} (reading cap-period = {chosen}).")
+    left = _PERIODS[chosen](page, one, together, penalty, context)
+    page.say(f"Credit: {_money(left, context)}", style="good")
+    assert left == one.credit
+
+
+def _rolling_year(
+    page: Page, one: Claim, together: Sequence[Claim], penalty: Penalty, context: Context
+) -> Cents:
+    known = _books(one, context.account.ground)
+
+    def limit(claim: Claim) -> Cents:
+        return (claim.base.amount or Cents(0)) * penalty.cap_of_base
+
+    def spent(claim: Claim) -> Cents:
+        end, months = claim.attainment.window.span.end, penalty.base_months or 1
+        return known.credited_since(end, months, context.calendar)
+
+    least = min(together, key=lambda claim: (limit(claim) - spent(claim), claim is not one))
+    whose = "" if least is one else f" of {least.id}, which leaves least"
+    said = Limit(f"{show.digits(penalty.cap_of_base)} of the base{whose}", limit(least))
+    asked = sum((c.after_invoice_cap or Cents(0) for c in together), Cents(0))
+    return _shared(page, one.after_invoice_cap or Cents(0), asked, said, spent(least), context)
+
+
+def _by_itself(
+    page: Page,
+    one: Claim,
+    together: Sequence[Claim],  # noqa: ARG001
+    penalty: Penalty,
+    context: Context,
+) -> Cents:
+    limit = (one.base.amount or Cents(0)) * penalty.cap_of_base
+    page.say(f"{show.digits(penalty.cap_of_base)} of the base: {_money(limit, context)}", 5)
+    return min(one.after_invoice_cap or Cents(0), limit)
+
+
+_PERIODS: Mapping[Choice, Callable[[Page, Claim, Sequence[Claim], Penalty, Context], Cents]] = {
+    "rolling-year": _rolling_year,
+    "claim": _by_itself,
+}
+"""How each choice of the reading `cap-period` is written out."""
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _books(one: Claim, ground: Ground) -> Books:
+    return books(one.account, ground.declarations, ground.calendar)
+
+
+# --------------------------------------------------------------------------- 5, references; 6, what it waives
+
+
+def _references(page: Page, one: Claim, context: Context) -> None:
+    page.heading("5  What it rests on, and what is missing")
+    for need in one.needs:
+        page.say(asking.referred(need), style="" if need.met else "bad")
+        for told in _told(need, context):
+            page.say(told, 5, hang=2)
+    for flag in one.attainment.flags:
+        page.say(f"{flag}: {FLAGS.get(flag, 'to be known before this is used')}", hang=2)
+
+
+def _told(need: Need, context: Context) -> Iterator[str]:
+    """Each declaration that meets a need: its number, and when it was sent, opened or complete."""
+    for id in need.by:
+        yield f"{id}: {_dated(context.declarations[id], context)}"
+
+
+def _dated(said: Declaration, context: Context) -> str:
+    times = {
+        "sent": said.sent,
+        "received": said.received,
+        "opened": said.opened,
+        "complete": said.complete,
+        "from": said.from_,
+        "to": said.to,
+    }
+    dated = [f"{word} {context.at(at)}" for word, at in times.items() if at is not None]
+    number = [f"number {said.number}"] if said.number else []
+    document = [f"document {said.document}"] if said.document else []
+    return ", ".join([*number, *([said.state] if said.state else []), *dated, *document])
+
+
+def _waived(page: Page, context: Context) -> None:
+    told = list(asking.waived(context.contract))
+    if told:
+        page.heading("6  What it waives")
+        for one in told:
+            page.say(one)
+
+
+# ----------------------------------------------------------------------------------------------- money
+
+
+def _money(cents: Cents, context: Context) -> str:
+    return show.money(cents, context.contract.currency)
+
+
+def _sums(page: Page, rows: Sequence[Row]) -> None:
+    """Amounts under each other, to be added up with a pencil."""
+    widest = max((len(row.amount) for row in rows), default=0)
+    room = page.width - INDENT - 5 - widest
+    for row in rows:
+        if row is RULE:
+            page.lines.append(Line(" " * (page.width - widest) + "-" * widest, "quiet"))
+        else:
+            text = f"{' ' * (INDENT + 2)}{row.sign:<2}{row.label:<{room}} {row.amount:>{widest}}"
+            page.lines.append(Line(text.replace(show.SPACE, " ")))
