@@ -79,7 +79,7 @@ def _known(testimonies: Iterable[Testimony], as_of: Instant) -> dict[str, Said]:
                 continue
             line = Said(declared.at, told.origin, declared.seq, declared)
             before = known.setdefault(declared.id, line)
-            if _says(before.declared) != _says(declared):
+            if before is not line and _says(before.declared) != _says(declared):
                 raise UncountableJournal(
                     f'{before.place} and {line.place}: declaration "{declared.id}" says two things; '
                     "a correction needs an id of its own and supersedes the first"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -89,11 +90,11 @@ def checked(given: Mapping[str, Any]) -> Declaration:
     return declaration
 
 
-def problems(declared: Declaration) -> Iterator[str]:
+@lru_cache(maxsize=1 << 14)  # each account that is drawn asks anew, of the same ones
+def problems(declared: Declaration) -> tuple[str, ...]:
     """What is wrong with a declaration that stands in a journal, in the words that would have refused it."""
     given = {k: v for k, v in msgspec.to_builtins(declared).items() if k not in ("t", "seq", "at")}
-    wrong = list(_keys(declared.kind, given))
-    yield from wrong or _values(given)
+    return tuple(_keys(declared.kind, given)) or tuple(_values(given))
 
 
 def _keys(kind: str, given: Mapping[str, Any]) -> Iterator[str]:

@@ -47,9 +47,14 @@ def in_scope(scope: Iterable[str], service: Service) -> bool:
     return not {"*", service.name, service.region}.isdisjoint(scope)
 
 
+def scopes(services: Iterable[Service]) -> set[str]:
+    """All that a scope may name: services, regions, everything."""
+    return {"*"}.union(*((service.name, service.region) for service in services))
+
+
 def out_of_plan(scope: Iterable[str], services: Iterable[Service]) -> list[str]:
     """What of a scope no plan has."""
-    known = {"*"}.union(*((service.name, service.region) for service in services))
+    known = scopes(services)
     return [name for name in scope if name not in known]
 
 

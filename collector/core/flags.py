@@ -4,14 +4,13 @@ A flag is `kind: subject: what it is (line)`; for programs, its kind and subject
 What every kind means, and what it does to figures, is listed in FLAGS.md.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 from collector.core.contract import Contract
 from collector.core.correction import Stated
 from collector.core.credit import is_credit_for
 from collector.core.declaration import problems
-from collector.core.deduction import out_of_plan
+from collector.core.deduction import scopes
 from collector.core.record import Declaration, Service
 from collector.core.sight import Testimony
 
@@ -24,8 +23,7 @@ def flags(
     contract: Contract,
 ) -> tuple[str, ...]:
     """What concerns the account as a whole; each names the line that it is about, where it is about one."""
-    named = {*accounts, *(service.account for service in services)}
-    known = _Known(services, named, contract, stated.declarations)
+    known = _Known(stated.declarations, services, accounts, contract)
     of_declarations = (
         f"{kind}: {said.declared.id}: {what} ({said.place})"
         for said in stated.standing
@@ -42,13 +40,23 @@ def _of_origins(testimonies: Sequence[Testimony]) -> Iterator[str]:
             yield f"no-plan: {told.origin}: it states no plan by then, so nothing that it saw counts"
 
 
-class _Known(NamedTuple):
+class _Known:
     """What a declaration may be about."""
 
-    services: Sequence[Service]
-    accounts: Collection[str]
-    contract: Contract
-    declarations: Sequence[Declaration]
+    def __init__(
+        self,
+        declarations: Sequence[Declaration],
+        services: Sequence[Service],
+        accounts: Iterable[str],
+        contract: Contract,
+    ) -> None:
+        self._services = {service.name for service in services}
+        self._scopes = scopes(services)
+        self._accounts = {None, *accounts, *(service.account for service in services)}
+        self._commitments = {None, *(one.id for one in contract.commitments)}
+        self._contract = contract.id
+        self._claims = [one for one in declarations if one.kind == "claim"]
+        self._invoices = [one for one in declarations if one.kind == "invoice"]
 
     def odd(self, declared: Declaration) -> Iterator[tuple[str, str]]:
         """Kind and words of all that is odd about a declaration."""
@@ -56,11 +64,11 @@ class _Known(NamedTuple):
             yield "malformed", problem
         for name in self._strangers(declared):
             yield "unknown-scope", f'no plan has "{name}"'
-        if declared.account not in (None, *self.accounts):
+        if declared.account not in self._accounts:
             yield "unknown-account", f'no plan has "{declared.account}"'
-        if declared.commitment not in (None, *(one.id for one in self.contract.commitments)):
-            yield "unknown-commitment", f'{self.contract.id} has no "{declared.commitment}"'
-        if declared.kind == "credit" and not self._is_asked_for(declared):
+        if declared.commitment not in self._commitments:
+            yield "unknown-commitment", f'{self._contract} has no "{declared.commitment}"'
+        if declared.kind == "credit" and not any(is_credit_for(one, declared) for one in self._claims):
             yield "unknown-claim", f'no claim is called "{declared.claim}"'
         if declared.kind == "invoice":
             yield from self._rivals(declared)
@@ -70,15 +78,10 @@ class _Known(NamedTuple):
 
     def _strangers(self, declared: Declaration) -> Iterator[str]:
         """What it is about, and no plan has; `services` are names, where a scope may also be a region."""
-        yield from out_of_plan(declared.scope or (), self.services)
-        names = {service.name for service in self.services}
-        yield from (name for name in declared.services or () if name not in names)
-
-    def _is_asked_for(self, credit: Declaration) -> bool:
-        return any(one.kind == "claim" and is_credit_for(one, credit) for one in self.declarations)
+        yield from (name for name in declared.scope or () if name not in self._scopes)
+        yield from (name for name in declared.services or () if name not in self._services)
 
     def _rivals(self, invoice: Declaration) -> Iterator[tuple[str, str]]:
-        of = (invoice.kind, invoice.account, invoice.month)
-        for other in self.declarations:
-            if other.id != invoice.id and (other.kind, other.account, other.month) == of:
+        for other in self._invoices:
+            if other.id != invoice.id and (other.account, other.month) == (invoice.account, invoice.month):
                 yield "invoiced-twice", f'"{other.id}" is of {invoice.month} too; the lower of them counts'

@@ -115,13 +115,13 @@ def test_what_stands_in_a_journal_is_told_in_the_same_words() -> None:
     )
     empty = record.Declaration(seq=1, at=NOON, id="i", kind="arrears", by="fh")
 
-    assert list(declaration.problems(reversed_)) == [
-        f"spans[0]: expected an end after the start, got {NOON + HOUR} to {NOON}"
-    ]
+    assert declaration.problems(reversed_) == (
+        f"spans[0]: expected an end after the start, got {NOON + HOUR} to {NOON}",
+    )
     assert list(declaration.problems(empty)) == [
         f"{key}: a declaration of kind arrears needs it, got nothing" for key in ("account", "spans")
     ]
-    assert list(declaration.problems(declaration.checked({"id": "i", **WORK}))) == []
+    assert declaration.problems(declaration.checked({"id": "i", **WORK})) == ()
 
 
 @pytest.mark.parametrize(
