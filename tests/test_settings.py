@@ -450,6 +450,20 @@ def test_anonymous_probes_need_no_keys(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- notes
 
 
+@pytest.mark.parametrize(("timeout", "noted"), [("3.5s", False), ("3501ms", True)])
+def test_a_note_names_a_probe_between_whose_failures_the_service_could_come_back_unseen(
+    tmp_path: Path, timeout: str, noted: bool
+) -> None:
+    """Law 3: what is certain was down holds for what lasts longer than two timeouts and persistence."""
+    asked = f'timeout = "{timeout}"\nburst = "2s"\npersistence = "3s"\nsight = "10s"\ninterval = "10s"\n'
+    text = BASE.replace('service = "api"\n', f'service = "api"\n{asked}')
+    assert text != BASE
+    notes = settings(tmp_path, text).notes(CONTRACT)
+
+    told = 'probe regions: two timeouts and its persistence are "10002 ms", more than its sight, "10 s": '
+    assert [told in note for note in notes] == ([True] if noted else [])
+
+
 def test_notes_name_what_stands_in_the_way_of_a_claim(tmp_path: Path) -> None:
     text = BASE.replace('zones = ["a", "b"]\n', "").replace("compute.command-api", "internet.access")
     text = text.replace('kind = "tcp"', 'kind = "tcp"').replace('role = "control"', 'service = "api"')

@@ -188,6 +188,15 @@ def notes(
     probes = list(probes)
     if probes and not any(probe.role == "control" for probe in probes):
         yield 'no probe has role = "control": without one, every figure will say unwitnessed'
+    for probe in probes:
+        # S3: between two failures so close it was down. Only what lasts longer cannot hide there (law 3).
+        hidden = 2 * probe.timeout + probe.persistence
+        if probe.role != "control" and hidden > probe.sight:
+            yield (
+                f"probe {probe.name}: two timeouts and its persistence are {written(hidden)}, more than its "
+                f"sight, {written(probe.sight)}: a service that came back between two failures, for less than "
+                "that, counts as down all along; have a shorter timeout or burst, or a longer interval"
+            )
     zones = {account.id: account.zones for account in accounts}
     for service in services:
         stars = [id for id in service.commitments if contract.commitment(id).all_zones]
