@@ -194,8 +194,8 @@ def notes(
         if probe.role != "control" and hidden > probe.sight:
             yield (
                 f"probe {probe.name}: two timeouts and its persistence are {written(hidden)}, more than its "
-                f"sight, {written(probe.sight)}: a service that came back between two failures, for less than "
-                "that, counts as down all along; have a shorter timeout or burst, or a longer interval"
+                f"sight, {written(probe.sight)}: a service that came back between two failures, for less "
+                "than that, counts as down all along; have a shorter timeout or burst, or a longer interval"
             )
     zones = {account.id: account.zones for account in accounts}
     for service in services:
