@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Stake, Terms
@@ -33,13 +34,16 @@ from collector.core.support import Known, Ticket, tickets
 from collector.core.timeline import (
     Instant,
     Span,
+    intersection,
     spans,
     union,
     within,
 )
-from collector.core.verdict import States, Watcher, Watches, seen, service_states, watches
+from collector.core.verdict import States, Watcher, Watches, ruled, seen, service_states, watches
 from collector.core.window import Asked, Window, positions, windows
 from collector.errors import UncountableJournal, UsageError
+
+_REGION = attrgetter("region")
 
 
 class Evidence(NamedTuple):
@@ -256,7 +260,7 @@ class _Drawing:
         facts = Facts(
             self.states[name],
             runs_of.outages,
-            taken_from(latest, runs_of.outages, self.deductions, self.readings),
+            taken_from(watched, runs_of.outages, self.deductions, self.readings),
             reserved(name, runs_of.outages, self.declarations, self.contract, self.calendar, self.readings),
         )
         listed = dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments)
@@ -274,7 +278,13 @@ class _Drawing:
         if grace is not None:
             promise = self.contract.promise(commitment.id, self.readings)
             if (rules.name, promise) not in self.spared:
-                told, network = self._told(rules.name), self.network.get(rules.region, ())
+                told = self._told(rules.name)
+                network = [
+                    incident
+                    for region, there in ruled(watched, _REGION).items()
+                    for incident in self.network.get(region, ())
+                    if intersection(incident.possible, there)
+                ]
                 of = spared(rules, promise, told, network, grace, self.readings)
                 self.spared[rules.name, promise] = of
             given = self.spared[rules.name, promise]
@@ -308,7 +318,9 @@ class _Drawing:
         told: dict[str, list[Told]] = defaultdict(list)
         for name, watched in sorted(self.watched.items()):
             if any(grace.incidents_of in watch.rules.commitments for _, watch in watched):
-                told[watched[-1][1].rules.region] += self._told(name)
+                for region, there in ruled(watched, _REGION).items():
+                    touching = (o for o in self._told(name) if intersection(o.outage.possible, there))
+                    told[region] += touching
         return {region: incidents(of, region, grace, self.readings) for region, of in told.items()}
 
     def _promised(self) -> Iterable[tuple[str, Watches, Commitment, Iterable[Watcher]]]:
@@ -351,8 +363,9 @@ class _Drawing:
             "clock-untrusted": within(untrusted, window.span),
             "lines-missing": within(holes, window.span),
         }
-        account = watched[-1][1].rules.account
-        against = self.eligibility.against(commitment, (w.rules for w in inside), {account}, window.span)
+        rules = [watch.rules for watch in inside]
+        accounts = {one.account for one in rules or [watched[-1][1].rules]}
+        against = self.eligibility.against(commitment, rules, accounts, window.span)
         return tuple(flag for flag, raised in flags.items() if raised) + against
 
     def _flags(self, services: Sequence[Service]) -> tuple[str, ...]:

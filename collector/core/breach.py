@@ -14,7 +14,7 @@ from collector.core.attainment import Attainment, Losses, Stake
 from collector.core.calendar import Calendar, Forward, Slide
 from collector.core.contract import Choice, Contract, Readings
 from collector.core.credit import asked_for, is_credit_for, is_live, share_of_base
-from collector.core.deduction import in_scope
+from collector.core.deduction import concerned
 from collector.core.record import Declaration
 from collector.core.timeline import (
     ALWAYS,
@@ -207,15 +207,16 @@ def needs_ticket(ground: Ground) -> bool:
 
 def told_by(ticket: Declaration, stake: Stake) -> Spans:
     """Of the outages that went on while a ticket was open, what came after it was complete."""
-    if ticket.kind != "ticket" or ticket.complete is None or not in_scope(ticket.scope or (), stake.rules):
+    if ticket.kind != "ticket" or ticket.complete is None:
         return NOTHING
     opened = ticket.complete if ticket.opened is None else ticket.opened
     complete = max(opened, ticket.complete)
-    return spans(
+    told = spans(
         (max(outage.begins, complete), outage.ends)
         for outage in stake.facts.outages
         if outage.ends > opened and (ticket.solved is None or outage.begins < ticket.solved)
     )
+    return intersection(told, concerned(ticket.scope or (), stake.watched))
 
 
 # ------------------------------------------------------------------------------------- reading claim-clock

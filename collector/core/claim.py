@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from collector.core.attainment import Attainment, Stake
@@ -29,6 +29,7 @@ from collector.core.contract import Choice
 from collector.core.credit import Ask, Base, Books, Cents, Month, asked_for, books, by_month, capped, total
 from collector.core.reservation import LEFT, documented
 from collector.core.timeline import Instant, Span, Spans, intersection, within
+from collector.core.verdict import ruled
 
 State: TypeAlias = Literal["due", "late", "blocked"]
 
@@ -73,7 +74,7 @@ class Claim:
 def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
     """All claims that may still be drawn up at `as_of`, and those that nobody drew up in time."""
     promised: dict[tuple[str, str], list[Stake]] = defaultdict(list)
-    for stake in stakes:
+    for stake in (part for whole in stakes for part in _by_account(whole)):
         promise = ground.contract.promise(stake.commitment.id, ground.readings)[0]
         promised[stake.rules.account, promise].append(stake)
     found: list[Claim] = []
@@ -87,6 +88,14 @@ def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
         ]
         found += _settled(drawn, ground, known)
     return tuple(found)
+
+
+def _by_account(stake: Stake) -> Iterable[Stake]:
+    """A stake for each account that the service has belonged to: of the time in which it did (clause 11)."""
+    newest = {watch.rules.account: watch.rules for _, watch in stake.watched}
+    for account, time in ruled(stake.watched, attrgetter("account")).items():
+        reserved = intersection(stake.facts.reserved, time)
+        yield stake._replace(rules=newest[account], facts=stake.facts._replace(reserved=reserved))
 
 
 def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:

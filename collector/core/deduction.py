@@ -9,7 +9,8 @@ from collector.core.calendar import Back, Calendar
 from collector.core.contract import Choice, Contract, DeductionRule, Readings
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, Declaration, Service, Standing
-from collector.core.timeline import Instant, Span, Spans, spans, union
+from collector.core.timeline import NOTHING, Instant, Span, Spans, intersection, spans, union
+from collector.core.verdict import Watches, ruled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,6 @@ class Deduction:
         """Accepted and, to be safe, disputed ones take time off; proposed and refused do not (D1)."""
         return self.standing in ("accepted", "disputed")
 
-    def concerns(self, service: Service) -> bool:
-        """Whether its scope names the service, its region, or everything."""
-        return in_scope(self.scope, service)
-
 
 def in_scope(scope: Iterable[str], service: Service) -> bool:
     """Whether what a declaration is about names the service, its region, or everything."""
@@ -50,6 +47,12 @@ def in_scope(scope: Iterable[str], service: Service) -> bool:
 def scopes(services: Iterable[Service]) -> set[str]:
     """All that a scope may name: services, regions, everything."""
     return {"*"}.union(*((service.name, service.region) for service in services))
+
+
+def concerned(scope: Iterable[str], watched: Watches) -> Spans:
+    """When a scope is about a service: a plan may have moved it to another region."""
+    names = tuple(scope)
+    return ruled(watched, lambda rules: in_scope(names, rules)).get(True, NOTHING)
 
 
 def out_of_plan(scope: Iterable[str], services: Iterable[Service]) -> list[str]:
@@ -220,13 +223,13 @@ _OVERRUNS: Mapping[Choice, Callable[[Spans, Sequence[Outage]], Spans]] = {
 
 
 def taken_from(
-    service: Service, outages: Sequence[Outage], declared: Sequence[Deduction], readings: Readings
+    watched: Watches, outages: Sequence[Outage], declared: Sequence[Deduction], readings: Readings
 ) -> tuple[Deduction, ...]:
-    """The deductions that take time off this service, with their overruns (D2)."""
-    return tuple(
-        replace(one, spans=_OVERRUNS[readings["overrun"]](one.spans, outages))
-        if one.kind == "planned-maintenance"
-        else one
-        for one in declared
-        if one.takes and one.concerns(service)
-    )
+    """The deductions that take time off a service, with their overruns (D2), while they concern it."""
+    taken = []
+    for one in declared:
+        if one.takes:
+            planned = one.kind == "planned-maintenance"
+            whole = _OVERRUNS[readings["overrun"]](one.spans, outages) if planned else one.spans
+            taken.append(replace(one, spans=intersection(whole, concerned(one.scope, watched))))
+    return tuple(one for one in taken if one.spans)

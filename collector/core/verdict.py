@@ -5,15 +5,16 @@
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from collector.core.record import DownWhen, Plan, Service
 from collector.core.sight import NEVER, State, Stretch, Testimony
 from collector.core.timeline import (
+    ALWAYS,
     NOTHING,
     Instant,
     Span,
@@ -45,6 +46,19 @@ class Watch:
 
 
 Watches: TypeAlias = tuple[tuple[Span, Watch], ...]
+
+
+_Word = TypeVar("_Word", bound=Hashable)
+
+
+def ruled(watched: Watches, by: Callable[[Service], _Word]) -> dict[_Word, Spans]:
+    """What a service's rules say, and when: each hold until the next, the first before they are known too."""
+    turns = [ALWAYS[0].start, *(span.start for span, _ in watched[1:]), ALWAYS[0].end]
+    found: dict[_Word, Spans] = {}
+    for (_, watch), (start, end) in zip(watched, pairwise(turns), strict=True):
+        word = by(watch.rules)
+        found[word] = union(found.get(word, NOTHING), (Span(start, end),))
+    return found
 
 
 class _Held(NamedTuple):

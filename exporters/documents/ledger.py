@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collector.core.account import Account
 from collector.core.attainment import Attainment, Line
 from collector.core.contract import Commitment
-from collector.core.deduction import Deduction, noticed, taken_from
+from collector.core.deduction import Deduction, concerned, noticed, taken_from
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, AtLeast, Declaration, Service
 from collector.core.timeline import (
@@ -246,7 +246,7 @@ def _taking(line: Line, one: Attainment, context: Context) -> Iterator[str]:
     down = within(account.states[one.service].down, one.window.span)
     outages = account.runs[one.service].outages
     said = {(d.id, d.standing): d for d in account.deductions}
-    for taking in taken_from(context.rules(one.service), outages, account.deductions, account.readings):
+    for taking in taken_from(account.watched[one.service], outages, account.deductions, account.readings):
         taken = duration(intersection(line.spans, taking.spans))
         if taking.id not in line.because or not taken:
             continue
@@ -301,9 +301,9 @@ def _in_time(one: Deduction, known: Declaration, context: Context) -> Iterator[s
 
 def _idle(page: Page, one: Attainment, context: Context) -> None:
     """Declared for this service and window, and taking nothing: each with the reason."""
-    rules = context.rules(one.service)
+    watched = context.account.watched[one.service]
     outages = context.account.runs[one.service].outages
-    taking = taken_from(rules, outages, context.account.deductions, context.account.readings)
+    taking = taken_from(watched, outages, context.account.deductions, context.account.readings)
     lines = (*one.ledger, *one.excluded)
     took = {
         t.id for t in taking for line in lines if t.id in line.because and intersection(line.spans, t.spans)
@@ -311,7 +311,8 @@ def _idle(page: Page, one: Attainment, context: Context) -> None:
     idle = [
         d
         for d in context.account.deductions
-        if d.concerns(rules) and within(d.spans, one.window.span) and not (d.takes and d.id in took)
+        if within(intersection(d.spans, concerned(d.scope, watched)), one.window.span)
+        and not (d.takes and d.id in took)
     ]
     if not idle:
         return
