@@ -216,7 +216,8 @@ def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: P
 
 
 def _scale(wanted: Cents, room: Cents) -> Fraction:
-    return Fraction(1) if wanted <= room else max(room, Fraction(0)) / wanted
+    # More may have been credited than the cap: then there is no room, and nothing asked is still nothing.
+    return Fraction(1) if wanted <= max(room, Fraction(0)) else max(room, Fraction(0)) / wanted
 
 
 def _times(amount: Cents | None, scale: Fraction | None) -> Cents | None:

@@ -95,7 +95,7 @@ def reserved(
 ) -> Spans:
     """The time of a service that notices cover: what each documents and was not yet waived when it came.
 
-    No notice covers what happened after it came: a long outage needs a final one.
+    No notice covers what happened after it was sent: a long outage needs a final one.
     """
     due = contract.deadlines.reservation
     if due is None:  # nothing needs one
@@ -164,8 +164,10 @@ def coverage(
 
 
 def documented(notice: Declaration) -> Spans:
-    """The downtime that a notice documents."""
-    return spans((*(notice.certain or ()), *(notice.possible or ())))
+    """The downtime that a notice documents, so far as it had happened when that was written."""
+    written = notice.received if notice.sent is None else notice.sent
+    told = spans((*(notice.certain or ()), *(notice.possible or ())))
+    return told if written is None else within(told, Span(ALWAYS[0].start, written))
 
 
 def _documents(notice: Declaration, outage: Outage) -> bool:

@@ -1,0 +1,210 @@
+"""The laws of claims: safe is safe, nothing is paid twice, and names, weeks and order make no odds."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.core.account import Settlement
+from collector.core.claim import Claim
+from collector.core.timeline import difference, intersection, union
+from tests.months import BASES, Down, Months, months
+from tests.strategies import calendar, choices
+
+SAFE: Mapping[str, str] = {}
+OCTOBER = BASES[0]
+
+
+def due(found: Settlement) -> list[Claim]:
+    return [claim for claim in found.claims if claim.state == "due"]
+
+
+def credit(found: Settlement) -> Fraction | None:
+    """All that may be claimed; None while a part of it is not known."""
+    credits = [claim.credit for claim in due(found)]
+    known = [one for one in credits if one is not None]
+    return sum(known, Fraction(0)) if len(known) == len(credits) else None
+
+
+def iso(at: int) -> str:
+    return calendar().iso(at)[:16]
+
+
+# -------------------------------------------------------------------------------------------------- law 6
+
+
+@given(months(slips=10), choices())
+def test_the_credit_that_is_safe_is_the_smallest(made: Months, readings: dict[str, str]) -> None:
+    """Law 6: of what can still be claimed in full, no combination of readings gives less than all-safe.
+
+    It speaks of claims in time: what a combination counts more may have been missed, and lapsed, earlier. And
+    where one penalty is paid for all resources of a promise, of promises with one: see the cases below.
+    """
+    evidence = made.evidence()
+    safe, other = (made.settled(chosen, evidence=evidence) for chosen in (SAFE, readings))
+    if readings["penalty-unit"] == "commitment" and made.shared():
+        readings["penalty-unit"] = "resource"
+        other = made.settled(readings, evidence=evidence)
+    if any(claim.state == "late" for claim in other.claims):
+        return
+    least, credited = credit(safe), credit(other)
+
+    if least is not None and credited is not None:
+        assert least <= credited
+
+
+@given(months(slips=10), st.sampled_from(["strict", "extended"]), st.sampled_from(["safe", "arguable"]))
+def test_no_reading_of_the_clock_gives_less_time_than_the_safe_deadline(
+    made: Months, days: str, clock: str
+) -> None:
+    """Law 6: of a claim about the same downtime, and of an outage to be reserved."""
+    clocks = {"safe": "first-missed-window", "arguable": "claimed-window"}
+    evidence = made.evidence()
+    safe = made.settled(SAFE, evidence=evidence)
+    other = made.settled({"clear-days": days, "claim-clock": clocks[clock]}, evidence=evidence)
+
+    for one in due(safe):
+        assert made.as_of < one.due.safe <= one.due.latest
+        for another in due(other):
+            if one.commitment == another.commitment and intersection(one.counted, another.counted):
+                assert one.due.safe <= another.due.latest
+    for task in safe.deadlines:
+        assert task.latest is None or task.safe <= task.latest
+
+
+@given(months(slips=10), choices())
+def test_no_reading_waives_earlier_than_the_safe_one(made: Months, readings: dict[str, str]) -> None:
+    """Law 6: what all-safe still holds to be open of an outage is open, or reserved, under every reading."""
+    readings["platform-throttle"] = "not-unavailable"
+    readings["notice-time"] = "theirs-sent-ours-received"
+    evidence = made.evidence()
+    safe, other = (made.settled(chosen, evidence=evidence) for chosen in (SAFE, readings))
+
+    others = {one.outage: one for one in other.reservations}
+    for one in safe.reservations:
+        if one.open:
+            assert one.safe is not None
+            assert made.as_of < one.safe
+            assert one.latest is None or one.safe <= one.latest
+            there = others[one.outage]
+            assert not difference(one.open, union(there.open, there.reserved))
+
+
+def evening(opened: int) -> Months:
+    """A load balancer is down from 20:00 to 06:00; the ticket is complete `opened` hours after that."""
+    made = Months(OCTOBER, hours=24 * 40)
+    made.promises["lb"] = ("load-balancer.availability",)
+    made.via["lb"] = "internal"
+    made.down["lb"] = [Down(24 * 9 + 20, 24 * 10 + 6)]
+    made.notice("lb", 24 * 9 + 20, 24 * 10 + 6)
+    made.ticket("lb", 24 * 9 + 20 + opened)
+    made.invoices()
+    return made
+
+
+def test_a_reading_that_counts_more_may_have_lapsed_earlier() -> None:
+    """Why law 6 speaks of claims in time: missed on the 10th and not on the 11th, it was due a day earlier.
+
+    What was missed by midnight is given up then, and what is left of the night is less than all-safe counts,
+    which begins with the ticket at 23:00.
+    """
+    made = evening(opened=3)
+    told = {"ticket": "support-only"}
+
+    made.as_of = made.at(24 * 10 + 12)
+    (safe,), (other,) = due(made.settled(SAFE)), due(made.settled(told))
+    assert safe.credit is not None
+    assert other.credit is not None
+    assert safe.credit < other.credit
+    assert (iso(safe.due.safe), iso(other.due.safe)) == ("2026-10-17T00:00", "2026-10-16T00:00")
+
+    made.as_of = made.at(24 * 15 + 12)
+    (safe,), (other,) = due(made.settled(SAFE)), due(made.settled(told))
+    assert safe.credit is not None
+    assert other.credit is not None
+    assert safe.credit > other.credit
+
+
+def test_a_reading_that_counts_more_may_have_been_missed_earlier_so_that_its_deadline_is_earlier() -> None:
+    """Why law 6 moves deadlines by readings of the clock alone: see the dates of the case before."""
+    made = evening(opened=5)
+    made.as_of = made.at(24 * 10 + 12)
+
+    (safe,) = due(made.settled(SAFE))
+    (other,) = due(made.settled({"ticket": "support-only"}))
+
+    assert other.due.safe < safe.due.safe
+    assert safe.due.safe <= other.due.latest
+
+
+def test_a_reading_that_counts_more_may_bring_in_a_resource_that_is_missed_by_less() -> None:
+    """Why law 6 speaks of one resource per promise: "the smallest shortfall" is the smallest of those missed.
+
+    The second load balancer has no ticket. Where it needs none it is missed as well, by less, and is the one.
+    """
+    made = evening(opened=0)
+    made.promises["second"] = ("load-balancer.availability",)
+    made.via["second"] = "internal"
+    made.down["second"] = [Down(24 * 10, 24 * 10 + 3)]
+    made.notice("second", 24 * 10, 24 * 10 + 3)
+    made.as_of = made.at(24 * 10 + 12)
+
+    (safe,), (other,) = due(made.settled(SAFE)), due(made.settled({"ticket": "support-only"}))
+    both = due(made.settled({"ticket": "support-only", "penalty-unit": "resource"}))
+
+    assert (safe.attainment.service, other.attainment.service) == ("lb", "second")
+    assert safe.credit is not None
+    assert other.credit is not None
+    assert safe.credit > other.credit
+    assert {claim.attainment.service for claim in both} == {"lb", "second"}
+
+
+def test_no_notice_covers_what_happened_after_it_was_sent() -> None:
+    """C1, reading `notice-time`: sent at 02:00 and received when all was over, it tells of nothing later.
+
+    Else the notice would cover more where it counts from its arrival, which is the safe choice.
+    """
+    made = evening(opened=0)
+    made.told[0] |= {"sent": made.at(24 * 10 + 2), "received": made.at(24 * 10 + 8)}
+    made.as_of = made.at(24 * 10 + 12)
+
+    for choice in ("theirs-sent-ours-received", "theirs-received-ours-sent"):
+        (claim,) = due(made.settled({"notice-time": choice}))
+        assert claim.counted == (made.span(24 * 9 + 20, 24 * 10 + 2),)
+
+
+# ------------------------------------------------------------------------ what windows are chosen by (C3)
+
+
+def test_the_window_is_chosen_by_its_credit_and_not_by_its_shortfall() -> None:
+    """C3, reading `window`: November, of 30 days, is missed by more, but makes the base smaller.
+
+    Sliding: (5 h - 0.2 % of 744 h) / 744 h × 10 × 10 000 € = 472 €, of which the invoice's 30 % leaves 300 €.
+    Calendar: (5 h - 0.2 % of 720 h) / 720 h × 10 × 5 500 € = 271.94 €.
+    """
+    made = Months(OCTOBER, hours=24 * 60)
+    made.promises["lb"], made.via["lb"] = ("load-balancer.availability",), "internal"
+    made.down["lb"] = [Down(24 * 33, 24 * 33 + 5)]
+    made.notice("lb", 24 * 33, 24 * 33 + 5)
+    made.ticket("lb", 24 * 33)
+    for month, cents in (("2026-10", 1_000_000), ("2026-11", 100_000)):
+        made.tell("invoice", account="a", month=month, amount_cents=cents, issued=made.base)
+    made.as_of = made.at(24 * 34)
+
+    (smaller,), (larger,) = (due(made.settled({"window": of})) for of in ("smaller-credit", "larger-credit"))
+
+    assert (smaller.kind, int(smaller.credit or 0)) == ("calendar", 27_194)
+    assert (larger.kind, int(larger.credit or 0)) == ("sliding", 30_000)
+    assert smaller.share > larger.share
+
+
+def test_where_more_was_credited_than_the_caps_leave_nothing_is_left() -> None:
+    """C4: no room under either cap is no credit, and no error."""
+    made = evening(opened=0)
+    made.tell("credit", account="a", claim="of-old", month="2026-10", amount_cents=2_000_000)
+    made.as_of = made.at(24 * 10 + 12)
+
+    (claim,) = due(made.settled(SAFE))
+
+    assert claim.credit == 0
