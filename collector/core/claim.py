@@ -115,8 +115,9 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     }
     unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
     mine = [plans[kind] for kind in windows.kinds]
-    in_time = [unit([breach for breach in plan if not breach.late], ground) for plan in mine]
-    chosen = windows.of(_valued(in_time, ground, known))
+    in_time = [[breach for breach in plan if not breach.late] for plan in mine]
+    worth = _worths([breach for plan in in_time for breach in plan], ground, known)
+    chosen = windows.of(_valued([unit(plan, worth, ground) for plan in in_time], ground, known))
     late = [breach for plan in mine for breach in plan if breach.late]
     others = [breach for plan in plans.values() for breach in plan]
     for breach in [*chosen, *late]:
@@ -225,7 +226,10 @@ def _vantages(stake: Stake, window: Span) -> set[str]:
 # ------------------------------------------------------------------------------------ reading penalty-unit
 
 
-def _commitment(of: Sequence[Breach], ground: Ground) -> Sequence[Breach]:
+Worth: TypeAlias = Callable[[Sequence[Breach]], "Value"]
+
+
+def _commitment(of: Sequence[Breach], worth: Worth, ground: Ground) -> Sequence[Breach]:
     # Safe: one penalty per commitment and window, for the resource with the smallest shortfall. Once it is
     # asked for, it settles that window for the others too.
     smallest: list[Breach] = []
@@ -233,7 +237,7 @@ def _commitment(of: Sequence[Breach], ground: Ground) -> Sequence[Breach]:
         resources = defaultdict(list)
         for breach in group:
             resources[breach.stake.rules.name].append(breach)
-        least = min((_disjoint(each) for each in resources.values()), key=_worth)
+        least = min((_disjoint(each, worth) for each in resources.values()), key=_shares)
         smallest += least
     return smallest
 
@@ -242,21 +246,21 @@ def _asked_elsewhere(breach: Breach, ground: Ground) -> bool:
     return bool(within(asked_elsewhere(breach.stake, ground), breach.attainment.window.span))
 
 
-def _resource(of: Sequence[Breach], ground: Ground) -> Sequence[Breach]:  # noqa: ARG001
+def _resource(of: Sequence[Breach], worth: Worth, ground: Ground) -> Sequence[Breach]:  # noqa: ARG001
     # Arguable: one penalty per resource.
     resources: dict[str, list[Breach]] = defaultdict(list)
     for breach in of:
         resources[breach.stake.rules.name].append(breach)
-    return [breach for each in resources.values() for breach in _disjoint(each)]
+    return [breach for each in resources.values() for breach in _disjoint(each, worth)]
 
 
-_UNITS: Mapping[Choice, Callable[[Sequence[Breach], Ground], Sequence[Breach]]] = {
+_UNITS: Mapping[Choice, Callable[[Sequence[Breach], Worth, Ground], Sequence[Breach]]] = {
     "commitment": _commitment,
     "resource": _resource,
 }
 
 
-def _worth(of: Sequence[Breach]) -> Fraction:
+def _shares(of: Sequence[Breach]) -> Fraction:
     return sum((breach.share for breach in of), Fraction(0))
 
 
@@ -275,14 +279,14 @@ def _overlapping(of: Sequence[Breach]) -> Iterable[list[Breach]]:
         yield group
 
 
-def _disjoint(of: Sequence[Breach]) -> Sequence[Breach]:
+def _disjoint(of: Sequence[Breach], worth: Worth) -> Sequence[Breach]:
     """C3: of windows of one service, the disjoint ones that are worth most; of equals, the earlier."""
     best: list[tuple[Instant, Sequence[Breach]]] = [(0, ())]
     for breach in sorted(of, key=lambda m: m.attainment.window.span.end):
         start, end = breach.attainment.window.span
-        before = max((chosen for until, chosen in best if until <= start), key=_worth)
+        before = max((chosen for until, chosen in best if until <= start), key=worth)
         with_it = [*before, breach]
-        if _worth(with_it) > _worth(best[-1][1]):
+        if worth(with_it) > worth(best[-1][1]):
             best.append((end, with_it))
     return best[-1][1]
 
@@ -301,9 +305,20 @@ def _valued(
     credits = [_credit(plan, ground, known) for plan in plans]
     sure = None not in credits
     return [
-        (((credit or Fraction(0)) if sure else Fraction(0), _worth(plan)), plan)
+        (((credit or Fraction(0)) if sure else Fraction(0), _shares(plan)), plan)
         for credit, plan in zip(credits, plans, strict=True)
     ]
+
+
+def _worths(in_time: Sequence[Breach], ground: Ground, known: Books) -> Worth:
+    """The same of windows that are each claimed alone: there may be very many to choose from."""
+    values = _valued([[breach] for breach in in_time], ground, known)
+    credits = {_place(breach): value[0] for breach, (value, _) in zip(in_time, values, strict=True)}
+    return lambda of: (sum((credits[_place(breach)] for breach in of), Fraction(0)), _shares(of))
+
+
+def _place(breach: Breach) -> tuple[str, Kind, Span]:
+    return breach.stake.rules.name, breach.kind, breach.attainment.window.span
 
 
 def _credit(plan: Sequence[Breach], ground: Ground, known: Books) -> Cents | None:
