@@ -124,7 +124,7 @@ class Months:
         begun = [*Journal().start().clock().lines, self._plan()]
         made: list[Line] = [msgspec.structs.replace(line, at=self.base) for line in begun]
         made += [
-            Declaration(seq=len(made) + k, at=self.base, **{"by": "test", "id": f"d{k}", **told})
+            Declaration(seq=len(made) + k, at=self.base, **{"by": "test", "id": f"d{k:02}", **told})
             for k, told in enumerate(self.told)
         ]
         for at, name, outcome in seen:
@@ -164,6 +164,11 @@ class Months:
 
     def evidence(self, by: Contract | None = None) -> Evidence:
         return replay({"v-1": self.lines()}, by or hourly(), self.as_of)
+
+    def blind(self) -> Evidence:
+        """The evidence without a single sample."""
+        lines = [line for line in self.lines() if not isinstance(line, Sample)]
+        return replay({"v-1": lines}, hourly(), self.as_of)
 
     def account(
         self,

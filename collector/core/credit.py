@@ -72,6 +72,13 @@ class Books:
         found = self.invoices.get(month)
         return None if found is None or found.amount_cents is None else Fraction(found.amount_cents)
 
+    def room(self, month: Month, penalty: Penalty | None) -> Cents | None:
+        """What clause 8 leaves of a month's invoice; None where it caps nothing or that is not in."""
+        invoice = self.invoiced(month)
+        if penalty is None or penalty.cap_of_invoice is None or invoice is None:
+            return None
+        return max(invoice * penalty.cap_of_invoice - self.credited.get(month, Fraction(0)), Fraction(0))
+
     def base(self, window: Span, calendar: Calendar, penalty: Penalty) -> Base:
         """The mean of the last monthly invoices before the window's end (fewer if the account is younger).
 
@@ -113,24 +120,45 @@ def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
     return declared.kind == "credit" and declared.claim in (claim.id, claim.number)
 
 
-def books(account: str, declarations: Iterable[Declaration], calendar: Calendar) -> Books:
+def books(
+    account: str, declarations: Iterable[Declaration], calendar: Calendar, penalty: Penalty | None
+) -> Books:
     """The books of an account. A claim that was credited counts as its credit, one that was refused not."""
     known = list(declarations)
     of = [d for d in known if d.account == account]
     credits = [d for d in of if d.kind == "credit"]
     settled = {d.claim for d in credits}
+    # Of several invoices of one month the lowest counts: it leaves the customer least.
+    invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
     credited: dict[Month, Cents] = defaultdict(Fraction)
+    found = Books({d.month or "": d for d in invoices}, credited)
     for credit in credits:
         credited[credit.month or ""] += credit.amount_cents or 0
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE and not settled & {claim.id, claim.number}:
-            for month, part in by_month(
-                Fraction(claim.amount_cents or 0), asked_for(claim), calendar
-            ).items():
+            months = by_month(Fraction(1), asked_for(claim), calendar)
+            rooms = {month: found.room(month, penalty) for month in months}
+            for month, part in _as_capped(Fraction(claim.amount_cents or 0), months, rooms).items():
                 credited[month] += part
-    # Of several invoices of one month the lowest counts: it leaves the customer least.
-    invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
-    return Books({d.month or "": d for d in invoices}, dict(credited))
+    return found
+
+
+def _as_capped(
+    amount: Cents, months: Mapping[Month, Fraction], rooms: Mapping[Month, Cents | None]
+) -> dict[Month, Cents]:
+    """What a claim asks for each month: by counted time, but no more than the cap had left of its invoice.
+
+    By time alone, a month of which little was left would hide what is asked for the others.
+    """
+    cut: dict[Month, Cents] = {}
+    while open_ := {month: share for month, share in months.items() if month not in cut}:
+        level = (amount - sum(cut.values(), Fraction(0))) / sum(open_.values(), Fraction(0))
+        rest = {month: level * share for month, share in open_.items()}
+        full = {m: room for m in open_ if (room := rooms[m]) is not None and room <= rest[m]}
+        if not full or len(full) == len(open_):
+            return {**cut, **rest}
+        cut |= full
+    return cut
 
 
 def asked_for(claim: Declaration) -> Spans:
@@ -209,14 +237,12 @@ def total(amounts: Iterable[Cents | None]) -> Cents | None:
 def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: Penalty) -> Fraction | None:
     if penalty.cap_of_invoice is None:
         return Fraction(1)
-    invoice, wanted = books.invoiced(month), total(ask.part(month) for ask in asks if month in ask.months)
-    if invoice is None or wanted is None:
-        return None
-    return _scale(wanted, invoice * penalty.cap_of_invoice - books.credited.get(month, Fraction(0)))
+    room, wanted = books.room(month, penalty), total(ask.part(month) for ask in asks if month in ask.months)
+    return None if room is None or wanted is None else _scale(wanted, room)
 
 
 def _scale(wanted: Cents, room: Cents) -> Fraction:
-    # More may have been credited than the cap: then there is no room, and nothing asked is still nothing.
+    # More may have been credited than a cap: then there is no room, and nothing asked is still nothing.
     return Fraction(1) if wanted <= max(room, Fraction(0)) else max(room, Fraction(0)) / wanted
 
 
