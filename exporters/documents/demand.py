@@ -318,7 +318,7 @@ def _upper(text: str) -> str:
 
 
 def _books(one: Claim, ground: Ground) -> Books:
-    return books(one.account, ground.declarations, ground.calendar)
+    return books(one.account, ground.declarations, ground.calendar, ground.contract.penalty)
 
 
 # --------------------------------------------------------------------------- 5, references; 6, what it waives
