@@ -28,7 +28,7 @@ class Row:
     def __str__(self) -> str:
         peer = "" if self.peer is None else f"{self.peer:12.2f}{self.measured / self.peer:8.2f}"
         of_budget = self.measured / self.budget
-        return f"{self.what:54}{self.unit:6}{self.measured:10.2f}{self.budget:10.2f}{of_budget:8.2f}{peer}"
+        return f"{self.what:56}{self.unit:6}{self.measured:10.2f}{self.budget:10.2f}{of_budget:8.2f}{peer}"
 
 
 def measured(directory: Path, probes: int, seconds: float) -> list[Row]:
@@ -86,7 +86,7 @@ def main() -> int:
         rows = measured(Path(name), options.probes, options.seconds)
         rows += a_year(Path(name), options.year)
     print("Processor time and sizes; the peer is the blackbox exporter with Prometheus, on the same machine")
-    print(f"{'':60}{'measured':>10}{'budget':>10}{'ratio':>8}{'peer':>12}{'ratio':>8}")
+    print(f"{'':62}{'measured':>10}{'budget':>10}{'ratio':>8}{'peer':>12}{'ratio':>8}")
     print(*rows, sep="\n")
     return 0
 
