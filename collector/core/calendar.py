@@ -161,10 +161,6 @@ class Calendar:
         day, day_us = self.civil(instant)
         return self.instant_of(_months_from(day, months), day_us)
 
-    def shift_days(self, instant: Instant, days: int) -> Instant:
-        """The same time of day, `days` later on the wall clock."""
-        return self._instant_of_local(instant + self.offset(instant) + days * DAY)
-
     def day_of(self, instant: Instant) -> Span:
         """The civil day that contains `instant`: 23, 24 or 25 hours."""
         today = self.date_of(instant)
@@ -176,7 +172,7 @@ class Calendar:
 
     def months_before(self, end: Instant, count: int) -> tuple[str, ...]:
         """The names of the last `count` months that were over at `end`, in order of time."""
-        running = self.date_of(end).replace(day=1)
+        running = self.date_of(end)
         return tuple(_months_from(running, -n).isoformat()[:7] for n in range(count, 0, -1))
 
     def month_of(self, instant: Instant) -> Span:
@@ -296,10 +292,6 @@ class Calendar:
             return day - timedelta(1)
         day = start - timedelta(clear_days + 1)
         return self.previous_working(day) if reading == "prudent" else day
-
-    def notice_in_time(self, notice: date, start: date, clear_days: int, reading: Back) -> bool:
-        """Whether `clear_days` lie between the day of the notice and that of the start (rule D2)."""
-        return notice <= self.latest_notice(start, clear_days, reading)
 
     def reservation_deadline(self, instant: Instant, hours: int, reading: Hours = "safe") -> Instant:
         """When an instant of downtime is waived that nobody reserved (rule C1)."""

@@ -68,7 +68,7 @@ _Judged = tuple[Standing, str]
 
 def _declared(
     declared: Declaration,
-    span: Span,  # noqa: ARG001
+    start: Instant,  # noqa: ARG001
     rule: DeductionRule,  # noqa: ARG001
     calendar: Calendar,  # noqa: ARG001
     readings: Readings,  # noqa: ARG001
@@ -77,7 +77,7 @@ def _declared(
 
 
 def _announced(
-    declared: Declaration, span: Span, rule: DeductionRule, calendar: Calendar, readings: Readings
+    declared: Declaration, start: Instant, rule: DeductionRule, calendar: Calendar, readings: Readings
 ) -> _Judged:
     # D2: so many clear days must lie between the notice and the start.
     standing = declared.standing or "proposed"
@@ -86,8 +86,9 @@ def _announced(
     notice = noticed(declared, readings)
     if notice is None:
         return "refused", "no notice is on record"
-    days = rule.notice_clear_days or 0
-    told, starts = calendar.date_of(notice), calendar.date_of(span.start)
+    days = rule.notice_clear_days
+    assert days is not None
+    told, starts = calendar.date_of(notice), calendar.date_of(start)
     # Reading `clear-days`: full days, or full working days.
     latest = calendar.latest_notice(starts, days, _BACK[readings["clear-days"]])
     if told <= latest:
@@ -97,7 +98,7 @@ def _announced(
 
 _BACK: Mapping[Choice, Back] = {"strict": "strict", "extended": "extended"}
 
-_RULES: Mapping[str, Callable[[Declaration, Span, DeductionRule, Calendar, Readings], _Judged]] = {
+_RULES: Mapping[str, Callable[[Declaration, Instant, DeductionRule, Calendar, Readings], _Judged]] = {
     "declared": _declared,
     "announced": _announced,
 }
@@ -178,7 +179,7 @@ def _judged(
         elif rule is None:
             verdict = "refused", f"the contract takes nothing off for {declared.kind}"
         else:
-            verdict = _RULES[rule.rule](declared, Span(start, end), rule, calendar, readings)
+            verdict = _RULES[rule.rule](declared, start, rule, calendar, readings)
         verdicts.append((verdict, Span(start, end)))
     return [
         Deduction(
@@ -204,10 +205,7 @@ def _judged(
 def _until_it_ends(announced: Spans, outages: Sequence[Outage]) -> Spans:
     # Safe: downtime that runs on past the announced end is still the maintenance.
     overruns = (
-        Span(span.end, outage.ends)
-        for span in announced
-        for outage in outages
-        if outage.begins < span.end < outage.ends
+        Span(span.end, outage.ends) for span in announced for outage in outages if outage.begins < span.end
     )
     return union(announced, spans(overruns))
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from collector.core.contract import Choice, Grace, Readings
 from collector.core.outage import Outage
 from collector.core.record import Service
+from collector.core.sight import NEVER
 from collector.core.timeline import (
     NOTHING,
     Duration,
@@ -94,14 +95,12 @@ def _each(parts: list[Outage], apart: Duration) -> list[list[Outage]]:  # noqa: 
 
 def _close(parts: list[Outage], apart: Duration) -> list[list[Outage]]:
     groups: list[list[Outage]] = []
-    ends: Instant = 0
+    ends = NEVER
     for part in sorted(parts, key=lambda one: one.begins):
-        if groups and part.begins - ends <= apart:
-            groups[-1].append(part)
-            ends = max(ends, part.ends)
-        else:
-            groups.append([part])
-            ends = part.ends
+        if part.begins - ends > apart:
+            groups.append([])
+        groups[-1].append(part)
+        ends = max(ends, part.ends)
     return groups
 
 

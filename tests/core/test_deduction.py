@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from collector.core.contract import DeductionRule
-from collector.core.deduction import Deduction
+from collector.core.deduction import Deduction, hardware_notice
 from collector.core.published import to_json
 from tests.strategies import (
     T0,
     Journal,
     S,
     account,
+    at,
     attainment,
     calendar,
     contract,
@@ -321,3 +322,61 @@ def test_maintenance_that_nobody_accepted_stays_so_however_early_its_mail(standi
     (found,) = account(maintained(standing=standing, why="not ours"), until=600).deductions
 
     assert (found.standing, found.why) == (standing or "proposed", "not ours")
+
+
+def test_a_deduction_says_all_that_was_declared_and_under_which_clause() -> None:
+    given = {
+        "scope": ("s",),
+        "sent": -9,
+        "received": -8,
+        "document": "0" * 64,
+        "why": "storm",
+        "standing": None,
+    }
+    made = journal().declare("f", "force-majeure", spans=((300, 310), (100, 200)), **given)
+
+    (found,) = account(made, until=600).deductions
+
+    assert found == Deduction(
+        id="f", kind="force-majeure", clause="13.2", spans=at((100, 200), (300, 310)), scope=("s",),
+        standing="proposed", why="storm", by="test", document="0" * 64,
+        sent=instant(-9), received=instant(-8),
+    )  # fmt: skip
+
+
+def test_of_what_the_contract_does_not_know_there_is_no_clause() -> None:
+    bare = msgspec.structs.replace(contract(), deductions=())
+
+    (found,) = account(journal().declare(**force()), until=600, by=bare).deductions
+
+    assert (found.clause, found.standing) == ("", "refused")
+
+
+def test_a_span_of_no_length_is_refused() -> None:
+    (found,) = account(journal().declare(**force("f", (100, 100))), until=600).deductions
+
+    assert (found.standing, found.why) == ("refused", "the span ends before it starts")
+
+
+def test_maintenance_in_dispute_needs_its_notice_all_the_same() -> None:
+    late, early = (
+        account(maintained(standing="disputed", sent=sent), until=600).deductions[0]
+        for sent in (0, -30 * 86_400)
+    )
+
+    assert (late.standing, early.standing) == ("refused", "disputed")
+
+
+def test_how_early_hardware_notices_come_is_counted_as_the_contract_says() -> None:
+    """Ten business days from Monday, September 21: Monday, October 5."""
+    due = contract().deadlines.hardware_notice
+    assert due is not None
+    terms = msgspec.structs.replace(due, within=10, unit="business-days")
+    by = msgspec.structs.replace(
+        contract(), deadlines=msgspec.structs.replace(contract().deadlines, hardware_notice=terms)
+    )
+    (one,) = account(maintained(sent=0), until=600, by=by).deductions
+
+    found = hardware_notice(one, by, calendar(), by.all_safe())
+
+    assert found == (due.clause, instant(_paris("2026-10-05T00:00")), False)

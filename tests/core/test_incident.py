@@ -18,6 +18,7 @@ from tests.strategies import (
     at,
     attainment,
     contract,
+    instant,
     probe,
     seconds,
     service,
@@ -236,3 +237,17 @@ def test_an_incident_that_a_service_was_up_in_spares_it_nothing() -> None:
 
     assert len(found.incidents) == 2
     assert [_grace(one) for one in found.attainments] == [120 * SECOND, 120 * SECOND]
+
+
+def test_an_incident_is_of_its_region_and_goes_on_while_outages_follow_closely() -> None:
+    """Each begins at most two minutes after all before it are over, also where one of them lasted longest."""
+    long, short = told([(0, 300)]), told([(10, 20)])
+    later = told([(400, 410), (500, 510), (640, 650)])
+
+    first, second = incidents([*later, *short, *long], "r", grace(), {**SAFE, **JOINED})
+
+    assert (first.id, first.region) == (f"s@{instant(-1)}", "r")
+    assert seconds(first.certain) == [(0, 300), (400, 410), (500, 510)]
+    assert first.outages == tuple(f"s@{instant(at)}" for at in (-1, 9, 399, 499))
+    assert second.outages == (f"s@{instant(639)}",)
+    assert first.begins == instant(0)

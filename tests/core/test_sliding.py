@@ -275,10 +275,25 @@ def test_slides_are_every_start_and_end_as_the_calendar_says(
 ) -> None:
     """Wherever clocks change, at either end of the window and right beside the end of a month."""
     start = utc(datetime.fromisoformat("2027-02-01")) + since * HOUR
-    found = clock.slides(Span(start, start + long * HOUR), months)
+    _every_start_and_end(clock, Span(start, start + long * HOUR), months)
 
-    assert [one.starts.start for one in found] == [start, *(one.starts.end for one in found[:-1])]
-    assert found[-1].starts.end == start + long * HOUR
+
+@pytest.mark.parametrize(
+    ("since", "days"),
+    [("2026-01-26", 8), ("2026-02-26", 4), ("2026-03-26", 8), ("2024-03-28", 6), ("2026-09-24", 4)],
+    ids=["long to short", "short to long", "into a change", "a change at a month's end", "out of summer"],
+)
+def test_along_a_slide_windows_only_move(since: str, days: int) -> None:
+    """Every hour of some days in Paris, where what is a month later turns in some way."""
+    start = utc(datetime.fromisoformat(since))
+    _every_start_and_end(calendar(), Span(start, start + days * DAY), 1)
+
+
+def _every_start_and_end(clock: Calendar, starts: Span, months: int) -> None:
+    found = clock.slides(starts, months)
+
+    assert [one.starts.start for one in found] == [starts.start, *(one.starts.end for one in found[:-1])]
+    assert found[-1].starts.end == starts.end
     for one in found:
         for at in {*range(*one.starts, HOUR), *range(one.starts.end - 1, one.starts.start - 1, -HOUR)}:
             assert one.window(at).end == clock.shift(at, months)

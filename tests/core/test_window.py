@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from collector.core.timeline import DAY, HOUR, Span
-from collector.core.window import Window, windows
+from collector.core.window import Window, calendar_windows, windows
 from tests.strategies import calendar
 
 
@@ -53,3 +53,16 @@ def test_a_given_window_is_taken_as_it_is() -> None:
 def test_the_worst_position_is_asked_for_elsewhere() -> None:
     """It is no window before what is lost in every position is known."""
     assert windows("P1M", ["worst"], calendar(), 0) == ()
+
+
+def test_windows_of_the_calendar_that_touch_a_span() -> None:
+    """One that only ends or begins where it does is not touched."""
+    span = Span(day("2026-01-31"), day("2026-03-01"))
+
+    assert list(calendar_windows("P1M", calendar(), span)) == [
+        Window("calendar", Span(day("2026-01-01"), day("2026-02-01"))),
+        Window("calendar", Span(day("2026-02-01"), day("2026-03-01"))),
+    ]
+    assert list(calendar_windows("P1Y", calendar(), span)) == [
+        Window("calendar", Span(day("2026-01-01"), day("2027-01-01")))
+    ]
