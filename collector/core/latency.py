@@ -38,18 +38,14 @@ def side(value: Duration, error: Duration, limit: Duration) -> Side:
 
 def bucket(value: Duration) -> int:
     """The sketch's bucket of a value: eight to each doubling, so its bounds are at most 12.5 % apart."""
-    if value < 8:
-        return max(value, 0)
-    shift = value.bit_length() - 4
-    return (shift + 1) * 8 + (value >> shift) - 8
+    shift = max(value.bit_length() - 4, 0)
+    return shift * 8 + (max(value, 0) >> shift)
 
 
 def bucket_bound(index: int) -> Duration:
     """The smallest value beyond the bucket."""
-    if index < 8:
-        return index + 1
-    shift, part = divmod(index, 8)
-    return (part + 9) << (shift - 1)
+    shift = max(index // 8 - 1, 0)
+    return (index - shift * 8 + 1) << shift
 
 
 class Excursion(NamedTuple):
@@ -238,12 +234,20 @@ class Fold:
                 self._counts[line.probe, commitment, hour][judged] += 1
             key = line.probe, commitment
             if judged == "over":
-                begun = self._open.get(key) or Excursion(*key, line.sent, line.done, 0, value)
-                self._open[key] = begun._replace(
-                    end=line.done, samples=begun.samples + 1, highest=max(begun.highest, value)
-                )
+                self._over(Excursion(*key, line.sent, line.done, 1, value))
             elif key in self._open:
                 self._closed.append(self._open.pop(key))
+
+    def _over(self, one: Excursion) -> None:
+        key = one.probe, one.commitment
+        begun = self._open.get(key)
+        self._open[key] = (
+            one
+            if begun is None
+            else begun._replace(
+                end=one.end, samples=begun.samples + 1, highest=max(begun.highest, one.highest)
+            )
+        )
 
     def _close(self, probes: Sequence[str] | None) -> None:
         ended = [key for key in self._open if probes is None or key[0] in probes]

@@ -126,7 +126,7 @@ def test_what_stands_in_a_journal_is_told_in_the_same_words() -> None:
 
 @pytest.mark.parametrize(
     ("data", "problem"),
-    [(b"{", "expected JSON, got: "), (b"[]", "expected a JSON object"), (b"{}", "kind: ")],
+    [(b"{", "^expected JSON, got: "), (b"[]", "^expected a JSON object$"), (b"{}", "kind: ")],
 )
 def test_what_is_no_declaration_at_all_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(DeclarationError, match=problem):

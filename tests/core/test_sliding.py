@@ -89,8 +89,14 @@ HARD: dict[str, Case] = {
 
 @pytest.mark.parametrize("case", HARD.values(), ids=HARD)
 def test_of_the_cases_that_were_hard_to_get_right_each_is(case: Case) -> None:
-    """The same law; see each case for what is hard about it."""
+    """The same law; see each case for what is hard about it. What windows lose bends at whole instants."""
     held_to_brute_force(case, case.starts())
+    facts, terms, readings = told(case)
+    losses = Losses(Span(case.began - 400 * DAY, case.as_of), facts, terms, readings)
+    for slide in every_position(case):
+        bends = losses.bends(slide)
+        assert {type(at) for at in bends} == {int}
+        assert (bends[0], bends[-1]) == (slide.starts.start, slide.starts.end - 1)
 
 
 @given(seeds.map(by_the_hour) | seeds.map(crossing))
