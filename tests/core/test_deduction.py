@@ -325,7 +325,7 @@ def test_maintenance_that_nobody_accepted_stays_so_however_early_its_mail(standi
 
 
 def test_a_deduction_says_all_that_was_declared_and_under_which_clause() -> None:
-    given = {
+    given: dict[str, Any] = {
         "scope": ("s",),
         "sent": -9,
         "received": -8,
