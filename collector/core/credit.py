@@ -14,6 +14,7 @@ from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Penalty, Readings
 from collector.core.record import Declaration
 from collector.core.timeline import Instant, Span, Spans, duration, either_way, within
+from collector.core.window import MONTHS
 
 Cents: TypeAlias = Fraction
 """Hundredths of the contract's currency, exactly."""
@@ -99,10 +100,10 @@ class Books:
             missing=tuple(month for month in months if month not in self.invoices),
         )
 
-    def credited_since(self, window_end: Instant, months: int, calendar: Calendar) -> Cents:
+    def credited_since(self, window_end: Instant, calendar: Calendar) -> Cents:
         """What is settled or asked for already, for incidents of the rolling year that ends then, or later:
         what came after shares a rolling year with the window too."""
-        first = calendar.months_before(window_end, months)[0]
+        first = calendar.months_before(window_end, MONTHS["P1Y"])[0]
         return sum((amount for month, amount in self.credited.items() if month >= first), Fraction(0))
 
 
@@ -257,14 +258,11 @@ def _rolling_year(
     amounts: Amounts, asks: Sequence[Ask], books: Books, penalty: Penalty, calendar: Calendar
 ) -> Amounts:
     # Safe: all credits of a rolling year together stay under the base, the smallest where they differ.
-    bases = [ask.base for ask in asks]
     wanted = total(amounts)
-    if wanted is None or None in bases:
+    if wanted is None:
         return (None,) * len(amounts)  # what is not known yet has a share in what is left
     room = min(
-        (base or 0) * penalty.cap_of_base
-        - books.credited_since(ask.window.end, penalty.base_months or 1, calendar)
-        for ask, base in zip(asks, bases, strict=True)
+        (ask.base or 0) * penalty.cap_of_base - books.credited_since(ask.window.end, calendar) for ask in asks
     )
     scale = _scale(wanted, room)
     return tuple(_times(amount, scale) for amount in amounts)

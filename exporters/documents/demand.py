@@ -284,8 +284,7 @@ def _rolling_year(
         return (claim.base.amount or Cents(0)) * penalty.cap_of_base
 
     def spent(claim: Claim) -> Cents:
-        end, months = claim.attainment.window.span.end, penalty.base_months or 1
-        return known.credited_since(end, months, context.calendar)
+        return known.credited_since(claim.attainment.window.span.end, context.calendar)
 
     least = min(together, key=lambda claim: (limit(claim) - spent(claim), claim is not one))
     whose = "" if least is one else f" of {least.id}, which leaves least"

@@ -39,6 +39,7 @@ OF_CLAIM: Mapping[str, Callable[[Claim], Any]] = {
     "latest": lambda c: c.due.latest,
     "state": lambda c: c.state,
     "missing": lambda c: tuple(need.what for need in c.needs if not need.met),
+    "rests_on": lambda c: {need.what: need.by for need in c.needs if need.by},
     "flags": lambda c: c.attainment.flags,
 }
 OF_RESERVATION: Mapping[str, Callable[[Coverage], Any]] = {

@@ -35,6 +35,7 @@ class AskedClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     latest: str | None = None
     state: str | None = None
     missing: tuple[str, ...] | None = None
+    rests_on: dict[str, tuple[str, ...]] | None = None
     flags: tuple[str, ...] | None = None
 
 
