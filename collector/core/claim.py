@@ -119,7 +119,8 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     worth = _worths([breach for plan in in_time for breach in plan], ground, known)
     chosen = windows.of(_valued([unit(plan, worth, ground) for plan in in_time], ground, known))
     late = [breach for plan in mine for breach in plan if breach.late]
-    others = [breach for plan in plans.values() for breach in plan]
+    # What the reading in force holds to be late sets no clock for what is due; what it leaves out does.
+    others = [b for kind, plan in plans.items() for b in plan if kind not in windows.kinds or not b.late]
     for breach in [*chosen, *late]:
         yield _claim(promise, breach, others, ground, known)
 
