@@ -27,8 +27,10 @@ from collector.core.breach import (
 )
 from collector.core.contract import Choice
 from collector.core.credit import Ask, Base, Books, Cents, Month, asked_for, books, by_month, capped, total
+from collector.core.deduction import concerned
+from collector.core.record import DEDUCTION_KINDS
 from collector.core.reservation import LEFT, documented
-from collector.core.timeline import Instant, Span, Spans, intersection, within
+from collector.core.timeline import Instant, Span, Spans, difference, intersection, spans, union, within
 from collector.core.verdict import ruled
 
 State: TypeAlias = Literal["due", "late", "blocked"]
@@ -191,16 +193,26 @@ def _settled(drawn: Sequence[Claim], ground: Ground, known: Books) -> Iterable[C
 def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     """C5: all that a claim needs, there or missing."""
     stake, found = breach.stake, breach.attainment
-    counted, window = found.claimable.down, found.window.span
-    told = ground.declarations
+    counted, told = found.claimable.down, ground.declarations
     yield Need("calculation", True)
     notices = [
-        d.id
+        d
         for d in told
         if d.kind == "notice" and d.state in LEFT and stake.rules.name in (d.services or ())
         if intersection(documented(d), counted)
     ]
-    yield Need("reservations", bool(notices) or ground.contract.deadlines.reservation is None, tuple(notices))
+    # C1: one that said that it goes on did not tell when it ended.
+    final = union(*(documented(d) for d in notices if not d.ongoing))
+    reserved = not difference(counted, final) or ground.contract.deadlines.reservation is None
+    yield Need("reservations", reserved, tuple(d.id for d in notices))
+    # D5: what is only proposed may yet be taken off.
+    open_ = [
+        d.id
+        for d in told
+        if d.kind in DEDUCTION_KINDS and (d.standing or "proposed") == "proposed"
+        if intersection(intersection(spans(d.spans or ()), concerned(d.scope or (), stake.watched)), counted)
+    ]
+    yield Need("decided-deductions", not open_, tuple(open_))
     tickets = [d.id for d in told if intersection(told_by(d, stake), counted)]
     yield Need("ticket", bool(tickets) or not needs_ticket(ground), tuple(tickets))
     if stake.commitment.all_zones:
@@ -209,7 +221,7 @@ def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     yield Need("no-arrears", "arrears" not in found.flags)
     if stake.rules.via == "internet":
         # Two witnesses for what is reached through the Internet: one of them may be what had failed.
-        yield Need("two-witnesses", len(_vantages(stake, window)) > 1)
+        yield Need("two-witnesses", not difference(counted, _witnessed(stake)))
     statements = {
         d.statement
         for d in told
@@ -220,8 +232,13 @@ def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     yield Need("evidence", bool(kept), tuple(kept))
 
 
-def _vantages(stake: Stake, window: Span) -> set[str]:
-    return {w.vantage for span, watch in stake.watched if within((span,), window) for w in watch.probes}
+def _witnessed(stake: Stake) -> Spans:
+    """When being DOWN took two vantage points (V1)."""
+    return spans(
+        span
+        for span, watch in stake.watched
+        if watch.rules.witnesses != 1 and len({watcher.vantage for watcher in watch.probes}) > 1
+    )
 
 
 # ------------------------------------------------------------------------------------ reading penalty-unit

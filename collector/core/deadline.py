@@ -65,7 +65,7 @@ def _contests(
         issued = invoice.issued
         if invoice.kind != "invoice" or issued is None:
             continue
-        if any(claim.account == invoice.account and claim.at < issued for claim in owed):
+        if any(claim.account == invoice.account and _given(claim) < issued for claim in owed):
             safe, latest = (
                 calendar.deadline(issued, due.within, due.unit, FORWARD[readings["clear-days"]])
                 for readings in (contract.all_safe(), contract.all_arguable())
@@ -74,7 +74,12 @@ def _contests(
 
 
 def _expiry(credit: Declaration, due: Due, calendar: Calendar) -> Deadline:
-    """As declared or, where that says nothing, as long as the contract says after it came."""
-    came = credit.at if credit.received is None else credit.received
-    expires = calendar.deadline(came, due.within, due.unit) if credit.expires is None else credit.expires
-    return Deadline("use-credit", credit.id, expires, expires, due.clause)
+    """As declared, and as long as the contract says after it was given."""
+    by_contract = calendar.deadline(_given(credit), due.within, due.unit)
+    declared = by_contract if credit.expires is None else credit.expires
+    return Deadline("use-credit", credit.id, min(declared, by_contract), declared, due.clause)
+
+
+def _given(one: Declaration) -> Instant:
+    """When it was sent or came, which may be long before somebody told the journal."""
+    return min(at for at in (one.sent, one.received, one.at) if at is not None)
