@@ -457,7 +457,8 @@ def test_a_note_names_a_probe_between_whose_failures_the_service_could_come_back
     """Law 3: what is certain was down holds for what lasts longer than two timeouts and persistence."""
     asked = f'timeout = "{timeout}"\nburst = "2s"\npersistence = "3s"\nsight = "10s"\ninterval = "10s"\n'
     text = BASE.replace('service = "api"\n', f'service = "api"\n{asked}')
-    assert text != BASE
+    text = text.replace('role = "control"\n', f'role = "control"\n{asked}')  # it proves no downtime
+    assert text.count(asked) == 2
     notes = settings(tmp_path, text).notes(CONTRACT)
 
     told = 'probe regions: two timeouts and its persistence are "10002 ms", more than its sight, "10 s": '

@@ -62,11 +62,10 @@ _CLOCKS: Mapping[Choice, Callable[[Spans, Instant, Sequence[Outage], int, Calend
 
 
 def _received(notice: Declaration) -> tuple[Instant, ...]:
-    # Safe: our mail counts at its arrival; one that came before it was sent covers what it does at both.
+    # Safe: our mail counts at its arrival, and tells of nothing that came after its sending.
     if notice.received is None:
         return ()
-    sent = notice.received if notice.sent is None else max(notice.sent, notice.received)
-    return notice.received, sent
+    return (notice.received,) if notice.sent is None else (notice.received, notice.sent)
 
 
 def _sent(notice: Declaration) -> tuple[Instant, ...]:
@@ -81,7 +80,7 @@ _ARRIVED: Mapping[Choice, Callable[[Declaration], tuple[Instant, ...]]] = {
 
 
 def arrived(notice: Declaration, readings: Readings) -> tuple[Instant, ...]:
-    """The instants at which our mail may count as given; none when it has not left or not arrived."""
+    """When our mail counts as given; it covers what it does at each. None if it has not left or arrived."""
     return _ARRIVED[readings["notice-time"]](notice) if notice.state in LEFT else ()
 
 

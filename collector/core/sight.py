@@ -366,7 +366,7 @@ class Track:
         # T4: a clock jumped and nobody said so, or the line contradicts itself. It sees nothing, and is said.
         upto = max(eye.done, self.began or 0)
         self._interrupt(eye)
-        self.harvest.untrusted.append(Span(min(upto, line.at), max(upto, line.at) + 1))
+        self.harvest.untrusted.append(Span(upto, max(upto, line.at) + 1))
 
     def _platform_throttled(self, line: Sample, eye: Eye) -> None:
         # Reading `platform-throttle`: not unavailability (safe), or as good as failed (arguable).

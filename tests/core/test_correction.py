@@ -2,9 +2,11 @@
 
 import pytest
 
+from collector.core.account import replay
+from collector.core.correction import stated
 from collector.errors import UncountableJournal
 from tests.core.test_deduction import force, journal
-from tests.strategies import Journal, S, account, attainment
+from tests.strategies import Journal, S, account, attainment, contract, instant
 
 
 def corrected(made: Journal, id: str, of: str, end: int, at: float = 0) -> Journal:
@@ -88,6 +90,16 @@ def test_what_is_corrected_before_it_is_written_is_unknown_until_then() -> None:
 
     assert kinds(made) == []
     assert account(made, until=600, as_of=15).flags[0].startswith("supersedes-unknown: b")
+
+
+def test_what_an_index_knows_and_was_written_later_does_not_stand_yet() -> None:
+    """Evidence may reach further than the instant of the account."""
+    made = journal().declare(**force("a", (100, 200), at=10))
+    evidence = replay({"v-1": corrected(made, "b", "a", 120, at=20).lines}, contract(), instant(600))
+
+    assert [said.declared.id for said in stated(evidence.testimonies, instant(19)).standing] == ["a"]
+    assert [said.declared.id for said in stated(evidence.testimonies, instant(20)).standing] == ["b"]
+    assert stated(evidence.testimonies, instant(9)) == ((), ())
 
 
 def test_a_loop_of_corrections_is_refused_by_name_and_line() -> None:

@@ -9,9 +9,23 @@ import pytest
 
 from collector.core.account import draw, replay
 from collector.core.claim import BLOCKING
+from collector.core.correction import stated
+from collector.core.credit import books
+from collector.core.flags import flags
 from collector.core.timeline import HOUR, Span
 from collector.errors import UsageError
-from tests.strategies import T0, Journal, S, account, attainment, calendar, contract, instant, watched
+from tests.strategies import (
+    T0,
+    Journal,
+    S,
+    account,
+    attainment,
+    calendar,
+    contract,
+    instant,
+    service,
+    watched,
+)
 
 CORE = Path("collector/core")
 OF_FIGURES = ("unwitnessed", "clock-untrusted", "lines-missing", *BLOCKING)
@@ -36,9 +50,9 @@ def told(id: str, kind: str, **fields: Any) -> list[str]:
     """The flags of an account in whose journal that is declared, without the line that each names."""
     made = watched("oo").declare(id, kind, **fields)
     place = f" (v-1:{made.lines[-1].seq})"
-    flags = account(made, until=600).flags
-    assert all(flag.endswith(place) for flag in flags)
-    return [flag.removesuffix(place) for flag in flags]
+    raised = account(made, until=600).flags
+    assert all(flag.endswith(place) for flag in raised)
+    return [flag.removesuffix(place) for flag in raised]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +122,35 @@ def test_of_two_invoices_of_one_month_the_lower_counts_and_both_are_told() -> No
     ]
 
 
+def test_the_lower_of_two_invoices_is_on_the_books() -> None:
+    made = (
+        watched("oo")
+        .declare("d", "invoice", **{**INVOICE, "amount_cents": 9})
+        .declare("e", "invoice", **INVOICE)
+    )
+    made.declare("f", "invoice", **{**INVOICE, "amount_cents": 5})
+    found = account(made, until=600)
+
+    assert books("a", found.ground.declarations, calendar()).invoiced("2026-08") == 1
+
+
+def test_an_invoice_of_another_account_is_no_rival() -> None:
+    made = watched("oo").declare("d", "invoice", **INVOICE)
+    made.declare("e", "invoice", **{**INVOICE, "account": "b"})
+
+    assert [flag.split(": ")[0] for flag in account(made, until=600).flags] == ["unknown-account"]
+
+
+def test_an_account_is_known_from_a_service_or_by_itself() -> None:
+    made = watched("oo").declare("d", "arrears", **ARREARS)
+    told_ = replay({"v-1": made.lines}, contract(), instant(600)).testimonies
+    known = stated(told_, instant(600))
+
+    assert flags(known, told_, [service()], [], contract()) == ()
+    assert flags(known, told_, [], ["a"], contract()) == ()
+    assert len(flags(known, told_, [], ["b"], contract())) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "key"),
     [
@@ -161,18 +204,19 @@ def test_a_notice_whose_span_is_reversed_reserves_nothing() -> None:
     [
         (90, 90, 49.99),
         (90, 30, 19.99),  # what it documents of the time after it came may have been put in later
+        (30, 90, 19.99),  # nobody can document what is still to come
         (2 * DAYS + 40, 90, 19.999999),  # waived by the time that it says it was sent
         (40 * DAYS, 90, 0),
     ],
 )
-def test_a_notice_received_before_it_was_sent_covers_what_it_does_at_both_times(
+def test_a_notice_covers_what_it_does_both_at_its_sending_and_at_its_arrival(
     sent: float, received: float, reserved: float
 ) -> None:
     assert _reserved(sent=sent, received=received) == round(reserved * S)
-    flags = told("d", "notice", **{**NOTICE, "sent": sent, "received": received})
-    assert flags == (
+    raised = told("d", "notice", **{**NOTICE, "sent": sent, "received": received})
+    assert raised == (
         []
-        if sent == received
+        if sent <= received
         else [
             f"received-before-sent: d: by {round(sent - received) * S} us; "
             "what leaves the customer less counts"

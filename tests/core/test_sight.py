@@ -279,6 +279,13 @@ def test_a_sample_out_of_order_sees_nothing_and_says_that_the_clock_is_not_to_be
     assert start <= instant(10.01) < end <= instant(12)
 
 
+def test_two_samples_sent_in_one_instant_are_in_order() -> None:
+    journal = watched("o").sample(10, took=0).sample(10, took=0).sample(20)
+
+    assert told(journal) == [(0, 20.01, "up")]
+    assert track(journal).testimony().harvest.untrusted == []
+
+
 def test_a_sample_out_of_order_is_so_in_both_readings_of_throttling() -> None:
     journal = watched("o").sample(10, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
     journal.sample(5, FAILED).sample(11, FAILED).sample(12)
