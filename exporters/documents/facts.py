@@ -57,8 +57,10 @@ def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Fact
             }
         elif one["size"] != other["size"]:
             yield {"fact": "lines", "origin": origin, "before": one["size"], "after": other["size"]}
-        elif one["root"] != other["root"] or one["missing"] != other["missing"]:
+        elif one["root"] != other["root"]:
             yield {"fact": "tree", "origin": origin, "before": one["root"], "after": other["root"]}
+        elif one["missing"] != other["missing"]:
+            yield {"fact": "missing", "origin": origin, "before": one["missing"], "after": other["missing"]}
 
 
 def _declaration(origin: str, one: Declaration) -> Fact:
@@ -96,7 +98,7 @@ def told(fact: Fact, at: Callable[[int], str]) -> Sequence[str]:
             return [f"what is known: as of {at(fact['before'])}, now as of {at(fact['after'])}"]
         case "windows":
             return [f"windows asked for: {_windows(fact['before'], at)}, now {_windows(fact['after'], at)}"]
-        case "origin" | "lines" | "tree":
+        case "origin" | "lines" | "tree" | "missing":
             return [_told_lines(fact)]
         case "declaration":
             corrects = f", correcting {fact['supersedes']}" if fact["supersedes"] else ""
@@ -121,6 +123,8 @@ def _told_lines(fact: Fact) -> str:
     origin, before, after = fact["origin"], fact["before"], fact["after"]
     if fact["fact"] == "tree":
         return f"origin {origin}: as many lines, and they are others: root {before}, now {after}"
+    if fact["fact"] == "missing":
+        return f"origin {origin}: lines that are missing: {before or 'none'}, now {after or 'none'}"
     if before is None:
         return f"origin {origin}: {show.grouped(after)} lines that were not there before"
     if after is None:

@@ -7,6 +7,7 @@ import pytest
 
 from collector.core.record import Outcome, Sample, encode
 from collector.core.timeline import HOUR, SECOND, Span
+from collector.journal.layout import opened
 from collector.journal.merkle import Frontier, leaf_hashes
 from collector.journal.passage import checkpoints, passage, root
 from collector.journal.reader import Batch, OriginDir, origins, read
@@ -26,12 +27,14 @@ def origin(tmp_path: Path) -> OriginDir:
     return found
 
 
+def in_file(origin: OriginDir, name: str) -> list[bytes]:
+    """Its lines; an older file may be packed by now."""
+    with opened(origin, name) as stream:
+        return stream.read().splitlines()
+
+
 def raw(origin: OriginDir) -> list[bytes]:
-    return [
-        line
-        for name in origin.names()
-        for line in (origin.directory / f"{name}.jsonl").read_bytes().splitlines()
-    ]
+    return [line for name in origin.names() for line in in_file(origin, name)]
 
 
 def test_a_cited_line_is_the_one_at_that_place(origin: OriginDir) -> None:
@@ -40,8 +43,7 @@ def test_a_cited_line_is_the_one_at_that_place(origin: OriginDir) -> None:
 
     assert len(cited) == len(raw(origin))
     for one in cited:
-        text = (origin.directory / one.file).read_bytes().splitlines()[one.number - 1]
-        assert text == encode(one.line)
+        assert in_file(origin, one.file.removesuffix(".jsonl"))[one.number - 1] == encode(one.line)
 
 
 def test_only_files_of_the_hours_around_are_read(origin: OriginDir) -> None:
@@ -52,19 +54,27 @@ def test_only_files_of_the_hours_around_are_read(origin: OriginDir) -> None:
     assert {line.at // HOUR for line in found} == {LATER // HOUR}
 
 
+def test_a_line_that_was_appended_late_is_found(origin: OriginDir) -> None:
+    """What was seen just before an hour began may stand in that hour's file."""
+    began = LATER - LATER % HOUR
+    found = {one.file for one in passage(origin, (Span(began - SECOND, began),))}
+
+    assert found == {f"{origin.names()[1]}.jsonl"}
+
+
 def test_no_file_is_read_for_no_time(origin: OriginDir) -> None:
     assert list(passage(origin, ())) == []
 
 
 def test_a_line_that_does_not_decode_is_left_out_and_the_others_keep_their_numbers(origin: OriginDir) -> None:
-    path = origin.directory / f"{origin.names()[0]}.jsonl"
+    path = origin.directory / f"{origin.names()[1]}.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:5], b"{torn\n", *lines[6:]]))
 
-    found = list(passage(origin, (Span(BEGAN, BEGAN + SECOND),)))
+    found = list(passage(origin, (Span(LATER, LATER + SECOND),)))
 
     assert [one.number for one in found] == [n for n in range(1, len(lines) + 1) if n != 6]
-    assert all(one.line.seq == one.number - 1 for one in found)
+    assert {one.line.seq - one.number for one in found} == {len(raw(origin)) - len(lines) - 1}
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 64, 90, 93, 94, 133])

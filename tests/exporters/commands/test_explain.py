@@ -37,6 +37,7 @@ def state(tmp_path: Path) -> Path:
     """An outage of 390 s for sure; a minute of it announced maintenance, another not in time."""
     lines = day(TROUBLE)
     lines.append(declared("planned", BEGAN - 5 * 24 * HOUR))
+    lines.append(declared("idle", BEGAN - 5 * 24 * HOUR, spans=((BEGAN, BEGAN + 30 * SECOND),)))
     lines.append(declared("late", BEGAN - HOUR, spans=((BEGAN + 200 * SECOND, BEGAN + 260 * SECOND),)))
     asyncio.run(write(tmp_path / "state", numbered(lines)))
     return tmp_path / "state"
@@ -94,6 +95,8 @@ def test_what_takes_time_off_is_told_with_its_notice_and_what_does_not_with_the_
     assert "2 clear days ahead means by 2026-11-15, so in time" in ledger
     assert "late: refused, declared by ab" in ledger
     assert "2 clear days needed it by 2026-11-15" in ledger
+    assert ledger.count("idle: accepted") == 1
+    assert ledger.index("takes nothing off:") < ledger.index("idle: accepted")
     assert (
         ledger.index("planned: accepted") < ledger.index("takes nothing off:") < ledger.index("late: refused")
     )
@@ -132,7 +135,7 @@ def test_every_line_named_stands_where_it_is_said_to(page: str, state: Path) -> 
     """Origin and number, file and number in the file: what an outsider needs to find it."""
     named = re.findall(r"line\s(\S+):(\d+)\s=\s+(\S+?):(\d+)\b", page)
 
-    assert len(named) == 2 * 4 + 2  # two probes with four bounds each, and two declarations
+    assert len(named) == 2 * 4 + 3  # two probes with four bounds each, and three declarations
     for origin, seq, file, number in named:
         line = (state / "journal" / origin / file).read_bytes().splitlines()[int(number) - 1]
         assert json.loads(line)["seq"] == int(seq)
@@ -291,6 +294,9 @@ def test_a_claim_is_explained_from_its_window_to_its_credit(
     told = " ".join(section(page + "\n===", 7).split())
 
     assert "compute.command-api of api" in page
+    assert "Only claimable downtime counts as lost." in page
+    lost = f"({show.grouped(claim['agreed'])} - {show.grouped(claim['counted'])})"
+    assert lost.replace(show.SPACE, " ") in page
     assert amounts(section(page, 3))[-1] == ("=", claim["counted"])
     short, base = Fraction(claim["target"]) - Fraction(claim["attained"]), Fraction(claim["base"]["cents"])
     cents = int(short * 10 * base)

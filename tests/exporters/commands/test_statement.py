@@ -94,6 +94,16 @@ def test_a_statement_has_all_that_it_rests_on(filed: Path, state: Path) -> None:
     assert rests_on["code"]["version"]
 
 
+def test_a_statement_is_written_key_by_key_in_order(filed: Path) -> None:
+    """So that equal statements are equal bytes, however they came about."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert [key for key, _ in found] == sorted(key for key, _ in found)
+        return dict(found)
+
+    json.loads(filed.read_bytes(), object_pairs_hook=pairs)
+
+
 def test_a_filed_statement_is_never_written_over(filed: Path, state: Path) -> None:
     before = filed.read_bytes()
 
@@ -194,6 +204,22 @@ def test_a_restatement_names_the_one_it_restates_and_can_be_drawn_again(
     assert check(tmp_path / "new.json", state) == 0
 
 
+def test_a_restatement_keeps_the_windows_and_what_they_were(state: Path, tmp_path: Path) -> None:
+    """A trailing month of then: not the one that ends now."""
+    fixed = ["--journal", str(state), "--contract", str(CONTRACT_FILE), "--at", str(FILED_AT)]
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    run(["statement", "freeze", "-o", str(first), *fixed, "--window", "all"])
+    grow(state, [late()])
+
+    assert restate(first, state, "-o", str(second)) == 0
+    before, after = (json.loads(path.read_bytes())["account"] for path in (first, second))
+    assert [a["window"] for a in after["attainments"]] == [a["window"] for a in before["attainments"]]
+    kinds = {one["window"]["kind"] for effect in after["readings_effect"] for one in effect["figures"]}
+    assert kinds <= {"trailing", "calendar", "worst"}
+    assert kinds
+    assert check(second, state) == 0
+
+
 def test_what_moved_is_told_in_words(filed: Path, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grow(state, [late()])
 
@@ -274,6 +300,32 @@ def test_two_statements_are_compared_without_their_journals(
     assert told["facts"] == [{"fact": "reading", "reading": "command-api", "before": "once", "after": "each"}]
     assert told["alone"] is None
     assert "net" in {change["what"][-1] for change in told["changes"]}
+
+
+def test_a_reading_that_moved_is_tried_by_itself(
+    filed: Path, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    freeze(state, tmp_path / "other.json", "--reading", "command-api=each")
+    capsys.readouterr()
+
+    diff(str(filed), str(tmp_path / "other.json"), "--journal", str(state), "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    ((fact, changes),) = told["alone"]
+    assert fact["reading"] == "command-api"
+    assert "net" in {change["what"][-1] for change in changes}
+
+
+def test_a_declaration_that_two_origins_took_in_is_one_fact(
+    filed: Path, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grow(state, [late()])
+    asyncio.run(write(tmp_path / "other", numbered([*LINES[:3], late()]), "there"))
+
+    restate(filed, state, "--journal", str(tmp_path / "other"), "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert [fact["id"] for fact in told["facts"] if fact["fact"] == "declaration"] == ["storm"]
 
 
 def test_a_contract_that_changed_is_told_term_by_term(
