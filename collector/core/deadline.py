@@ -56,16 +56,23 @@ def deadlines(
     return tuple(sorted(still, key=lambda one: (one.safe, one.task, one.about)))
 
 
+def owed(invoice: Declaration, declarations: Sequence[Declaration]) -> list[Declaration]:
+    """The claims of an invoice's account that were made before it and have no credit yet."""
+    return [
+        claim
+        for claim in declarations
+        if claim.kind == "claim" and claim.account == invoice.account and is_live(claim, declarations)
+        if invoice.issued is not None and _given(claim) < invoice.issued
+    ]
+
+
 def _contests(
     declarations: Sequence[Declaration], due: Due, contract: Contract, calendar: Calendar
 ) -> Iterable[Deadline]:
     """Invoices that came after a claim and should have held its credit (clause 15)."""
-    owed = [claim for claim in declarations if claim.kind == "claim" and is_live(claim, declarations)]
     for invoice in declarations:
         issued = invoice.issued
-        if invoice.kind != "invoice" or issued is None:
-            continue
-        if any(claim.account == invoice.account and _given(claim) < issued for claim in owed):
+        if invoice.kind == "invoice" and issued is not None and owed(invoice, declarations):
             safe, latest = (
                 calendar.deadline(issued, due.within, due.unit, FORWARD[readings["clear-days"]])
                 for readings in (contract.all_safe(), contract.all_arguable())

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from collector.core.account import Account, Settlement
 from collector.core.claim import Claim
 from collector.core.contract import Reading
-from collector.core.credit import Cents, is_live
-from collector.core.deadline import Deadline
+from collector.core.credit import Cents
+from collector.core.deadline import Deadline, owed
 from collector.core.outage import Outage
 from collector.core.record import Declaration
 from collector.core.reservation import Coverage
@@ -149,15 +149,12 @@ def _claim(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
 
 def _contest(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
     assert duty.declared is not None
-    invoice, told = duty.declared, context.account.ground.declarations
-    owed = [
+    claims = [
         f"{claim.number} ({show.money(Cents(claim.amount_cents or 0), context.contract.currency)})"
-        for claim in told
-        if claim.kind == "claim" and claim.account == invoice.account and is_live(claim, told)
-        if invoice.issued is not None and claim.at < invoice.issued
+        for claim in owed(duty.declared, context.account.ground.declarations)
     ]
     yield "do", "contest the invoice unless it holds the credit that was claimed before it was issued"
-    yield "claimed", ", ".join(owed)
+    yield "claimed", ", ".join(claims)
 
 
 def _use(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
