@@ -280,9 +280,9 @@ def test_a_sample_out_of_order_sees_nothing_and_says_that_the_clock_is_not_to_be
 
 
 def test_two_samples_sent_in_one_instant_are_in_order() -> None:
-    journal = watched("o").sample(10, took=0).sample(10, took=0).sample(20)
+    journal = watched("o").sample(10, FAILED, took=0).sample(10, FAILED, took=0).sample(20)
 
-    assert told(journal) == [(0, 20.01, "up")]
+    assert told(journal) == [(0, 0.01, "answered"), (0.01, 20, "edge"), (20, 20.01, "answered")]
     assert track(journal).testimony().harvest.untrusted == []
 
 
