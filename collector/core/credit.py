@@ -124,11 +124,13 @@ def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
 def books(
     account: str, declarations: Iterable[Declaration], calendar: Calendar, penalty: Penalty | None
 ) -> Books:
-    """The books of an account. A claim that was credited counts as its credit, one that was refused not."""
+    """The books of an account. A claim that was credited counts as its credit, one that was refused not.
+
+    Of what its credits leave, months that none of them is for are still asked for: those may be yet to come.
+    """
     known = list(declarations)
     of = [d for d in known if d.account == account]
     credits = [d for d in of if d.kind == "credit"]
-    settled = {d.claim for d in credits}
     # Of several invoices of one month the lowest counts: it leaves the customer least.
     invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
     credited: dict[Month, Cents] = defaultdict(Fraction)
@@ -136,11 +138,15 @@ def books(
     for credit in credits:
         credited[credit.month or ""] += credit.amount_cents or 0
     for claim in of:
-        if claim.kind == "claim" and claim.state in _LIVE and not settled & {claim.id, claim.number}:
+        if claim.kind == "claim" and claim.state in _LIVE:
+            given = [credit for credit in credits if is_credit_for(claim, credit)]
+            amount = Fraction(claim.amount_cents or 0)
+            left = max(amount - sum(credit.amount_cents or 0 for credit in given), Fraction(0))
             months = by_month(Fraction(1), asked_for(claim), calendar)
             rooms = {month: found.room(month, penalty) for month in months}
-            for month, part in _as_capped(Fraction(claim.amount_cents or 0), months, rooms).items():
-                credited[month] += part
+            for month, part in _as_capped(amount, months, rooms).items():
+                if month not in {credit.month for credit in given}:
+                    credited[month] += min(part, left)
     return found
 
 
