@@ -70,7 +70,8 @@ def _worth(one: Claim, together: Sequence[Claim], ground: Ground) -> str:
     """By the formula, and under each cap, as far as it is known."""
     waits = asking.waiting_for(together, one.account, ground) if one.state == "due" else []
     told = _amounts(one.by_formula, one.after_invoice_cap, one.credit, waits, ground)
-    return told if one.by_formula is not None else f"{show.percent(one.share)} of the base, {told}"
+    share = f"{show.percent(one.share)} of the base" if one.by_formula is None else ""
+    return ", ".join(filter(None, [share, told]))
 
 
 def _amounts(

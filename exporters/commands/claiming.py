@@ -20,7 +20,7 @@ from collector.errors import UsageError
 from exporters.commands import amounts, journals, options, printing, tables
 from exporters.commands.tables import Listing
 from exporters.documents import asking, duties, show
-from exporters.documents import demand as document
+from exporters.documents import claim as document
 from exporters.documents.duties import Duty
 from exporters.documents.page import Page
 from exporters.documents.words import Context
@@ -48,8 +48,7 @@ def deadlines(as_json: bool, utc: bool, **asked: Any) -> int:
         context = drawn.context(utc=utc)
         as_of = context.at(drawn.account.as_of)
         page.say(f"Deadlines as of {as_of} by {drawn.account.contract}", 0)
-        for duty in found:
-            duties.explain(page, duty, context)
+        duties.explain(page, found, context)
         if not found:
             page.gap()
             page.say("There is nothing to do.", 0)

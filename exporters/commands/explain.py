@@ -160,12 +160,12 @@ class _Explanation:
             page.title("Claims")
             page.gap()
             for one in self._subject.claims:
-                page.say(claim.brief(one, self._context), 0, hang=5)
+                page.say(claim.brief(one, self._settlement, self._context), 0, hang=5)
             return
         for one in self._subject.claims:
             ledger.explain(page, one.attainment, replace(self._context, claimed=True))
             self._outages_of(page, one.attainment, shown)
-            claim.explain(page, one, self._context)
+            claim.after_ledger(page, one, self._settlement, self._context, first=7)
 
     def _outages_of(self, page: Page, one: Attainment, shown: set[str]) -> None:
         outages = ledger.outages_in(one, self._account)

@@ -1,132 +1,426 @@
-"""A claim as one would check it: formula, base, the split over months, caps, days left, what is missing."""
+"""A claim in full: downtime, calculation, caps, references, what it lacks and what it waives."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
-from collector.core.claim import Claim
-from collector.core.contract import Penalty
-from exporters.documents import show
-from exporters.documents.page import Page, Style
-from exporters.documents.words import Context, clause, count, fraction
+from collector.core.account import Settlement
+from collector.core.breach import Ground
+from collector.core.claim import Claim, Need
+from collector.core.contract import Choice, Penalty
+from collector.core.credit import Books, Cents, books, share_of_base
+from collector.core.record import Declaration
+from collector.core.timeline import duration
+from exporters.documents import asking, show
+from exporters.documents.finding import FLAGS
+from exporters.documents.page import INDENT, Line, Page, Style
+from exporters.documents.words import Context, clause, count, fraction, long
 
-STATE: dict[str, Style] = {"due": "good", "late": "bad", "blocked": "unsure"}
-_SAYS = {
-    "due": "may still be asked for",
-    "late": "too late: its days are over under the readings in force",
-    "blocked": "something stands against asking for it, see the flags in 5",
+WORD: Mapping[str, Style] = {"due": "unsure", "late": "bad", "blocked": "bad"}
+
+
+class Row(NamedTuple):
+    """A line of a sum of money: a sign before it, what it is, and how much; below it, what it rests on."""
+
+    sign: str
+    label: str
+    amount: str
+    note: str = ""
+
+
+RULE = Row("-", "", "")
+
+
+def brief(one: Claim, settled: Settlement, context: Context) -> str:
+    """A claim in a line."""
+    return f"{one.id}: {one.state}, {_credit(one, settled, context)}, due by {context.at(one.due.safe)}"
+
+
+def explain(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+    """One claim by itself, from what is asked for to what is given up by it."""
+    page.title(f"{one.commitment} of {one.attainment.service}", one.state, WORD[one.state])
+    page.gap()
+    page.say(_state(one, context), 0)
+    number = itertools.count(1)
+    page.heading(f"{next(number)}  What is asked for")
+    _promise(page, one, context)
+    _asked(page, one, settled, context)
+    _counted(page, one, context, number)
+    _worth(page, one, settled, context, number)
+
+
+def after_ledger(page: Page, one: Claim, settled: Settlement, context: Context, first: int) -> None:
+    """What is to be said of a claim below the ledger of its window, in sections that count from `first`."""
+    number = itertools.count(first)
+    page.heading(f"{next(number)}  What is asked for")
+    page.say(_state(one, context))
+    _asked(page, one, settled, context)
+    _worth(page, one, settled, context, number)
+    _effects(page, one, context, number)
+
+
+def _worth(page: Page, one: Claim, settled: Settlement, context: Context, number: Iterator[int]) -> None:
+    """What it comes to, what it rests on, what it waives."""
+    penalty = context.contract.penalty
+    if penalty is None:
+        page.heading(f"{next(number)}  The calculation")
+        page.say("The contract has no penalties, so there is nothing to calculate.")
+    else:
+        _calculation(page, one, penalty, context, number)
+        _caps(page, one, settled, context, number)
+    _references(page, one, context, number)
+    _waived(page, context, number)
+
+
+def _state(one: Claim, context: Context) -> str:
+    match one.state:
+        case "due":
+            missing = asking.lacking(one)
+            lacks = f"What is missing: {', '.join(missing)}." if missing else "Nothing is missing."
+            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {lacks}"
+        case "late":
+            return "Nobody claimed this in time: under the readings in force nothing can be asked for it."
+        case "blocked":
+            against = "; ".join(f"{flag}: {FLAGS[flag]}" for flag in asking.blocked_by(one))
+            return f"This cannot be claimed. {against}."
+
+
+# --------------------------------------------------------------------------------------- 1, what is asked for
+
+
+def _promise(page: Page, one: Claim, context: Context) -> None:
+    contract, found = context.contract, one.attainment
+    rules = context.rules(found.service)
+    commitment = contract.commitment(found.commitment)
+    start, end = found.window.span
+    page.fact("commitment", f"{one.commitment}, {clause(commitment.clause)} of {contract.provider}'s terms")
+    page.fact("contract", f"{contract.id}, version {contract.version}")
+    page.fact("service", f"{found.service}, account {one.account}, region {rules.region}")
+    page.fact("window", _KINDS[one.kind])
+    page.fact("from", f"{context.at(start)} = {show.grouped(start)} µs since 1970 UTC")
+    page.fact("to", f"{context.at(end)} = {show.grouped(end)} µs, itself not in it")
+    page.fact("as of", f"{context.at(context.account.as_of)}: nothing that was learnt later is in here")
+    page.fact("readings", _readings(context))
+
+
+def _asked(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+    due = context.contract.deadlines.claim
+    page.fact("claim", one.id)
+    page.fact("account", one.account)
+    page.fact("credit", _credit(one, settled, context))
+    page.fact("claim by", f"{show.until(one.due.safe, context.where)}, {clause(due.clause)}")
+    page.fact("at the latest", f"{show.until(one.due.latest, context.where)}, as could also be argued")
+
+
+_KINDS: Mapping[str, str] = {
+    "sliding": "a position of the sliding window",
+    "calendar": "the calendar month or year",
 }
 
 
-def brief(one: Claim, context: Context) -> str:
-    """A claim in a line."""
-    credit = _amount(one.credit, context) if one.credit is not None else "credit unknown until invoiced"
-    return f"{one.id}: {one.state}, {credit}, due by {context.at(one.due.safe)}"
+def _credit(one: Claim, settled: Settlement, context: Context) -> str:
+    if one.credit is not None:
+        return f"{_money(one.credit, context)} without VAT, rounded down"
+    if one.state != "due":
+        return "none"
+    waits = asking.waiting_for(settled.claims, one.account, context.account.ground)
+    return f"unknown until invoiced: {', '.join(waits)}"
 
 
-def explain(page: Page, one: Claim, context: Context) -> None:
-    """What a claim comes to, step by step, once its window is missed."""
-    page.heading("7  What may be asked for")
-    page.fact("state", f"{one.state}: {_SAYS[one.state]}", STATE[one.state])
-    page.fact("account", one.account)
-    penalty = context.contract.penalty
-    if penalty is None:
-        page.fact("credit", "the contract has no penalty: nothing may be asked for")
-    else:
-        _amounts(page, one, penalty, context)
-    term = context.contract.deadlines.claim
-    due = f"{context.at(one.due.safe)}, whichever way the clauses are read"
-    page.fact("due by", f"{due} ({clause(term.clause)})")
-    page.fact("at the latest", f"{context.at(one.due.latest)}, if all are read for the customer")
-    _effects(page, one, context)
+def _readings(context: Context) -> str:
+    safe = context.contract.all_safe()
+    moved = [f"{id} = {choice}" for id, choice in context.account.readings.items() if choice != safe[id]]
+    return f"all safe but {', '.join(moved)}" if moved else "all safe: each as it gives the customer least"
+
+
+# ------------------------------------------------------------------------------------ 2, what is counted
+
+
+def _counted(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
+    page.heading(f"{next(number)}  The downtime that is counted")
+    page.say("Certain, after deductions and grace, reserved in time, told of, and not claimed before:")
+    for span in one.counted:
+        page.say(context.span(span), 5, hang=2)
+    total = duration(one.counted)
+    page.fact("together", f"{long(total)} = {show.grouped(total)} µs in {_stretches(one)}")
+
+
+def _stretches(one: Claim) -> str:
+    return count(len(one.counted), "stretch", "stretches")
+
+
+# -------------------------------------------------------------------------------------- 3, the calculation
+
+
+def _calculation(page: Page, one: Claim, penalty: Penalty, context: Context, number: Iterator[int]) -> None:
+    found = one.attainment
+    attained = found.claimable.best
+    assert attained is not None
+    agreed, lost = show.grouped(found.agreed), show.grouped(found.claimable.amount)
+    page.heading(f"{next(number)}  The calculation ({clause(penalty.clause)})")
+    page.fact("promised", f"{show.digits(found.target)}, exactly {fraction(found.target)}")
+    page.fact("agreed time", f"{agreed} µs")
+    page.fact("kept", f"({agreed} - {lost}) / {agreed} = {fraction(attained)} = {show.digits(attained)}")
     page.gap()
-    page.say("What it needs:")
-    for need in one.needs:
-        by = f" ({', '.join(need.by)})" if need.by else ""
+    for told in _FORMULAS[penalty.formula](found.target, attained, penalty):
+        page.say(told, hang=2)
+    share = share_of_base(found.target, attained, penalty)
+    if one.share != share:
+        reading = next(r for r in context.contract.readings if r.id == "no-formula")
+        page.say(f"But {reading.says_safe} ({clause(reading.clause)}): {fraction(one.share)}.", hang=2)
+    _base(page, one, penalty, context)
+    if one.by_formula is not None and one.base.amount is not None:
+        page.gap()
+        exact = "" if one.by_formula.denominator == 1 else f", exactly {fraction(one.by_formula)} cents"
         page.say(
-            f"{'have   ' if need.met else 'MISSING'}  {need.what}{by}", 5, "" if need.met else "bad", hang=9
+            f"{fraction(one.share)} × {_money(one.base.amount, context)} = "
+            f"{_money(one.by_formula, context)} by formula{exact}",
+            hang=2,
         )
 
 
-def _effects(page: Page, one: Claim, context: Context) -> None:
+def _shortfall(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:
+    assert penalty.factor is not None
+    short = target - attained
+    yield f"Shortfall: {fraction(target)} - {fraction(attained)} = {fraction(short)}"
+    yield (
+        f"Of the base: {fraction(short)} × {show.grouped(penalty.factor.__floor__())} = "
+        if penalty.factor.denominator == 1
+        else f"Of the base: {fraction(short)} × {fraction(penalty.factor)} = "
+    ) + fraction(share_of_base(target, attained, penalty))
+
+
+def _tiers(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:  # noqa: ARG001
+    for tier in penalty.tiers:
+        below = "below" if attained < tier.below else "not below"
+        yield f"{below} {show.digits(tier.below)}: {show.digits(tier.credit)} of the base"
+    yield f"The last step that it is below counts: {fraction(share_of_base(target, attained, penalty))}"
+
+
+_FORMULAS: Mapping[str, Callable[[Fraction, Fraction, Penalty], Iterator[str]]] = {
+    "shortfall": _shortfall,
+    "tiers": _tiers,
+}
+"""How each formula of the core is written out."""
+
+
+def _base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
+    page.gap()
+    known = _books(one, context.account.ground)
+    wanted = len(one.base.months) + len(one.base.missing)
+    if penalty.base_months:
+        fewer = "; there are no older ones" if wanted < penalty.base_months else ""
+        page.say(f"The base is the mean of the last {penalty.base_months} monthly invoices{fewer}:")
+    else:
+        page.say("The base is the invoice of the month:")
+    rows = [
+        Row("+" if k else "", f"{month} ({id})", _money(known.invoiced(month) or Cents(0), context))
+        for k, (month, id) in enumerate(one.base.months.items())
+    ]
+    rows += [Row("+", month, "not yet invoiced") for month in one.base.missing]
+    if one.base.amount is not None:
+        divided = f"their sum / {wanted}" if wanted > 1 else "base"
+        rows += [RULE, Row("=", divided, _money(one.base.amount, context))]
+    _sums(page, rows)
+
+
+# -------------------------------------------------------------------------------------------- 4, the caps
+
+
+def _caps(page: Page, one: Claim, settled: Settlement, context: Context, number: Iterator[int]) -> None:
+    page.heading(f"{next(number)}  The caps")
+    together = [c for c in settled.claims if c.account == one.account and c.state == "due"]
+    if one.after_invoice_cap is not None:
+        _of_invoice(page, one, together, context)
+    if one.credit is not None:
+        _of_base(page, one, together, context)
+    else:
+        page.say(f"The credit is {_credit(one, settled, context)}.")
+
+
+def _of_invoice(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+    """Clause 8: month by month, shared by all claims of the account in proportion."""
+    penalty = context.contract.penalty
+    assert penalty is not None
+    if penalty.cap_of_invoice is None:
+        return
+    known = _books(one, context.account.ground)
+    share, named = show.digits(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
+    page.say(
+        f"{_upper(named)}: all penalties together at most {share} of the invoice of the month "
+        "of the incidents, shared in proportion."
+    )
+    total = Cents(0)
+    for month, part in one.parts.items():
+        page.say(f"Of {month}:")
+        invoice = known.invoiced(month) or Cents(0)
+        asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
+        limit = Limit(f"{share} of {_money(invoice, context)} invoiced", invoice * penalty.cap_of_invoice)
+        total += _shared(page, part, asked, limit, known.credited.get(month, Cents(0)), context)
+    page.say(f"After {named}: {_money(total, context)}")
+    assert total == one.after_invoice_cap
+    page.gap()
+
+
+class Limit(NamedTuple):
+    """What all penalties together may come to, and what it is made of."""
+
+    said: str
+    cents: Cents
+
+
+def _shared(page: Page, part: Cents, asked: Cents, limit: Limit, spent: Cents, context: Context) -> Cents:
+    """What a limit leaves of a part of all that is asked for."""
+    room = limit.cents - spent
+    _sums(
+        page,
+        [
+            Row("", limit.said, _money(limit.cents, context)),
+            Row("-", "credited for it, or asked for, already", _money(spent, context)),
+            RULE,
+            Row("=", "left for all claims of the account", _money(max(room, Cents(0)), context)),
+        ],
+    )
+    asks = f"All of them ask for {_money(asked, context)}, this one for {_money(part, context)}"
+    if asked <= room:
+        page.say(f"{asks}: it fits.", 5)
+        return part
+    left = part * max(room, Cents(0)) / asked
+    page.say(f"{asks}: its share of what is left is {_money(left, context)}.", 5)
+    return left
+
+
+def _of_base(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+    """Annex B: the base, over what the reading `cap-period` says."""
+    penalty, chosen = context.contract.penalty, context.account.readings["cap-period"]
+    assert penalty is not None
+    reading = next(r for r in context.contract.readings if r.id == "cap-period")
+    says = reading.says_safe if chosen == reading.safe else reading.says_arguable
+    page.say(f"{_upper(clause(penalty.clause))}: {says} (reading cap-period = {chosen}).")
+    left = _PERIODS[chosen](page, one, together, penalty, context)
+    page.say(f"Credit: {_money(left, context)}", style="good")
+    assert left == one.credit
+
+
+def _rolling_year(
+    page: Page, one: Claim, together: Sequence[Claim], penalty: Penalty, context: Context
+) -> Cents:
+    known = _books(one, context.account.ground)
+
+    def limit(claim: Claim) -> Cents:
+        return (claim.base.amount or Cents(0)) * penalty.cap_of_base
+
+    def spent(claim: Claim) -> Cents:
+        return known.credited_since(claim.attainment.window.span.end, context.calendar)
+
+    least = min(together, key=lambda claim: (limit(claim) - spent(claim), claim is not one))
+    whose = "" if least is one else f" of {least.id}, which leaves least"
+    said = Limit(f"{show.digits(penalty.cap_of_base)} of the base{whose}", limit(least))
+    asked = sum((c.after_invoice_cap or Cents(0) for c in together), Cents(0))
+    return _shared(page, one.after_invoice_cap or Cents(0), asked, said, spent(least), context)
+
+
+def _by_itself(
+    page: Page,
+    one: Claim,
+    together: Sequence[Claim],  # noqa: ARG001
+    penalty: Penalty,
+    context: Context,
+) -> Cents:
+    limit = (one.base.amount or Cents(0)) * penalty.cap_of_base
+    page.say(f"{show.digits(penalty.cap_of_base)} of the base: {_money(limit, context)}", 5)
+    return min(one.after_invoice_cap or Cents(0), limit)
+
+
+_PERIODS: Mapping[Choice, Callable[[Page, Claim, Sequence[Claim], Penalty, Context], Cents]] = {
+    "rolling-year": _rolling_year,
+    "claim": _by_itself,
+}
+"""How each choice of the reading `cap-period` is written out."""
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _books(one: Claim, ground: Ground) -> Books:
+    return books(one.account, ground.declarations, ground.calendar, ground.contract.penalty)
+
+
+# --------------------------------------------------------------------------- 5, references; 6, what it waives
+
+
+def _references(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
+    page.heading(f"{next(number)}  What it rests on, and what is missing")
+    for need in one.needs:
+        page.say(asking.referred(need), style="" if need.met else "bad")
+        for told in _told(need, context):
+            page.say(told, 5, hang=2)
+    for flag in one.attainment.flags:
+        page.say(f"{flag}: {FLAGS.get(flag, 'to be known before this is used')}", hang=2)
+
+
+def _told(need: Need, context: Context) -> Iterator[str]:
+    """Each declaration that meets a need: its number, and when it was sent, opened or complete."""
+    for id in need.by:
+        yield f"{id}: {_dated(context.declarations[id], context)}"
+
+
+def _dated(said: Declaration, context: Context) -> str:
+    times = {
+        "sent": said.sent,
+        "received": said.received,
+        "opened": said.opened,
+        "complete": said.complete,
+        "from": said.from_,
+        "to": said.to,
+    }
+    dated = [f"{word} {context.at(at)}" for word, at in times.items() if at is not None]
+    number = [f"number {said.number}"] if said.number else []
+    document = [f"document {said.document}"] if said.document else []
+    return ", ".join([*number, *([said.state] if said.state else []), *dated, *document])
+
+
+def _waived(page: Page, context: Context, number: Iterator[int]) -> None:
+    told = list(asking.waived(context.contract))
+    if told:
+        page.heading(f"{next(number)}  What it waives")
+        for one in told:
+            page.say(one)
+
+
+# ------------------------------------------------------------------------------- what readings are worth
+
+
+def _effects(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
     """What all that may be asked for on the account would come to, were a clause read another way."""
     moved = [effect for effect in context.effects if one.account in effect.credit]
     if moved:
-        page.gap()
+        page.heading(f"{next(number)}  What the readings are worth")
         page.say("All that may be asked for on this account would be another, were it read otherwise:")
     for effect in moved:
         before, after = (
-            "unknown" if cents is None else show.money(cents, context.contract.currency)
+            "unknown until invoiced" if cents is None else _money(cents, context)
             for cents in effect.credit[one.account]
         )
-        page.say(f"{effect.reading} = {effect.choice}: {before}, then {after}", 5, hang=2)
+        page.say(f"{effect.reading} = {effect.choice}: {before} → {after}", 5, hang=2)
 
 
-def _amounts(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
-    page.fact("formula", f"{' '.join(_formula(one, penalty))} ({clause(penalty.clause)})")
-    page.fact("base", _base(one, penalty, context))
-    if one.by_formula is None:
-        page.fact("credit", "unknown until invoiced: no guess is made")
-        return
-    page.fact("penalty", f"{fraction(one.share)} × the base = {_amount(one.by_formula, context)}")
-    for month, part in one.parts.items():
-        page.fact("", f"of it for downtime in {month}: {_amount(part, context)}")
-    _caps(page, one, penalty, context)
+# ----------------------------------------------------------------------------------------------- money
 
 
-def _caps(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
-    if one.state != "due":
-        page.fact("credit", f"none: it is {one.state}")
-        return
-    if penalty.cap_of_invoice is not None:
-        share, under = show.digits(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
-        said = f"at most {share} of each month's invoice, less what was credited or is asked for it ({under})"
-        left = one.after_invoice_cap
-        after = "unknown until these months are invoiced" if left is None else _amount(left, context)
-        page.fact("first cap", f"{said}: {after}")
-    if one.credit is None:
-        page.fact("credit", "unknown until invoiced: no guess is made")
-        return
-    share, under = show.digits(penalty.cap_of_base), clause(penalty.clause)
-    said = f"at most {share} of the base, with all other credits of its time ({under})"
-    page.fact("second cap", f"{said}: {_amount(one.credit, context)}")
-    page.fact("credit", f"{show.money(one.credit, context.contract.currency)}, rounded down", "heading")
+def _money(cents: Cents, context: Context) -> str:
+    return show.money(cents, context.contract.currency)
 
 
-def _formula(one: Claim, penalty: Penalty) -> Iterator[str]:
-    found = one.attainment
-    if found.claimable.best is None:
-        return
-    attained = found.claimable.best
-    yield f"promised {fraction(found.target)}, attained {fraction(attained)} on what is claimable:"
-    if penalty.factor is not None:
-        short = found.target - attained
-        yield (
-            f"{fraction(short)} short, × {fraction(penalty.factor)} = {fraction(short * penalty.factor)}; "
-            f"counted: {fraction(one.share)} of the base"
-        )
-    else:
-        steps = "; ".join(f"below {show.digits(t.below)}: {show.digits(t.credit)}" for t in penalty.tiers)
-        yield f"of the steps {steps}, {show.digits(one.share)} of the base"
-
-
-def _base(one: Claim, penalty: Penalty, context: Context) -> str:
-    base = one.base
-    months = count(len(base.months) + len(base.missing), "monthly invoice", "monthly invoices")
-    kind = f"mean of {months}" if penalty.base_months else "the invoice"
-    known = ", ".join(f"{month} ({id}{_invoiced(id, context)})" for month, id in base.months.items())
-    missing = f"; not invoiced yet: {', '.join(base.missing)}" if base.missing else ""
-    amount = "unknown" if base.amount is None else _amount(base.amount, context)
-    return f"{amount}: {kind}, without VAT: {known or 'none is in'}{missing}"
-
-
-def _invoiced(id: str, context: Context) -> str:
-    declared = context.declarations.get(id)
-    if declared is None or declared.amount_cents is None:
-        return ""
-    return f", {show.money(Fraction(declared.amount_cents), context.contract.currency)}"
-
-
-def _amount(cents: Fraction, context: Context) -> str:
-    """An amount to the cent, and exactly where it is no whole number of them."""
-    shown = show.money(cents, context.contract.currency)
-    return shown if cents.denominator == 1 else f"{shown} (exactly {fraction(cents)} cents)"
+def _sums(page: Page, rows: Sequence[Row]) -> None:
+    """Amounts under each other, to be added up with a pencil."""
+    widest = max((len(row.amount) for row in rows), default=0)
+    room = page.width - INDENT - 5 - widest
+    for row in rows:
+        if row is RULE:
+            page.lines.append(Line(" " * (page.width - widest) + "-" * widest, "quiet"))
+        else:
+            text = f"{' ' * (INDENT + 2)}{row.sign:<2}{row.label:<{room}} {row.amount:>{widest}}"
+            page.lines.append(Line(text.replace(show.SPACE, " ")))

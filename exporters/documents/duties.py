@@ -1,13 +1,12 @@
 """What is to be done by when, in words: the most urgent first, with all that must be written down for it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from collector.core.account import Account, Settlement
 from collector.core.claim import Claim
-from collector.core.contract import Reading
 from collector.core.credit import Cents
-from collector.core.deadline import Deadline, owed
+from collector.core.deadline import Deadline, Task, owed
 from collector.core.outage import Outage
 from collector.core.record import Declaration
 from collector.core.reservation import Coverage
@@ -61,17 +60,33 @@ def to_json(duty: Duty) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ in words
 
 
-def explain(page: Page, duty: Duty, context: Context) -> None:
-    """One thing to do: what, until when, by which clause, and what to write."""
+def explain(page: Page, found: Sequence[Duty], context: Context) -> None:
+    """Everything to do, and at the end, once for each kind, how it is done and where its term comes from."""
+    for duty in found:
+        _told(page, duty, context)
+    kinds = list(dict.fromkeys(duty.deadline.task for duty in found))
+    if kinds:
+        page.heading("How")
+    for kind in kinds:
+        clauses = list(dict.fromkeys(d.deadline.clause for d in found if d.deadline.task == kind))
+        page.fact(kind, " ".join(_how(kind, clauses[0], context)))
+
+
+def _told(page: Page, duty: Duty, context: Context) -> None:
+    """One thing to do: what, until when, and what to write down for it."""
     one = duty.deadline
     page.gap()
     left = _left(duty)
-    head = _HEADS[one.task](duty, context)
+    head, facts = _TOLD[one.task](duty, context)
     room = page.width - len(left)
     text = f"{head:<{room}}{left}" if len(head) < room else f"{head}  {left}"
     page.lines.append(Line(text, "bad" if duty.overdue else "heading"))
-    _times(page, duty, context)
-    for label, said in _FACTS[one.task](duty, context):
+    page.fact("by", f"{show.until(one.safe, context.where)}, {clause(one.clause)}")
+    if one.latest is None:
+        page.fact("at the latest", "cannot be told while the outage goes on")
+    elif one.latest != one.safe:
+        page.fact("at the latest", show.until(one.latest, context.where))
+    for label, said in facts:
         page.fact(label, said)
 
 
@@ -81,43 +96,17 @@ def _left(duty: Duty) -> str:
     return f"{show.left(duty.left)} left" if duty.left > 0 else f"{show.left(-duty.left)} too late"
 
 
-def _times(page: Page, duty: Duty, context: Context) -> None:
-    one = duty.deadline
-    reading = next((r for r in context.contract.readings if r.id == _READING.get(one.task)), None)
-    safe, latest = (f": {says}" if says else "" for says in _says(reading))
-    page.fact("by", f"{show.until(one.safe, context.where)}, {_term(one, context)}{safe}")
-    if one.latest is None:
-        page.fact("at the latest", "cannot be told while the outage goes on")
-    elif one.latest != one.safe:
-        page.fact("at the latest", f"{show.until(one.latest, context.where)}{latest}")
+Told: TypeAlias = tuple[str, Iterator[tuple[str, str]]]
+"""What a duty is called, and the facts about it with their labels."""
 
 
-_READING: Mapping[str, str] = {"reserve": "reservation-clock", "claim": "claim-clock"}
-"""What lies between the safe deadline and the latest one, besides days off."""
-
-
-def _says(reading: Reading | None) -> tuple[str, str]:
-    return ("", "") if reading is None else (reading.says_safe, reading.says_arguable)
-
-
-def _term(one: Deadline, context: Context) -> str:
-    """The clause, and how long it gives."""
-    terms = context.contract.deadlines
-    due = {"reserve": terms.reservation, "claim": terms.claim, "contest": terms.contest}.get(one.task)
-    given = "" if due is None else f", {due.within} {due.unit.replace('-', ' ')}"
-    return f"{clause(one.clause)}{given}"
-
-
-def _reserve(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
+def _reserve(duty: Duty, context: Context) -> Told:
     assert duty.outage is not None
     assert duty.coverage is not None
-    outage, coverage = duty.outage, duty.coverage
-    yield (
-        "do",
-        f"write to {context.contract.provider} that {outage.service} was not available, with the date, the "
-        "start and the end, all of which stand below; then put it on record with `constat declare notice`. "
-        "Downtime that no notice names in time cannot be claimed.",
-    )
+    return f"Reserve the outage of {duty.outage.service}", _outage(duty.outage, duty.coverage, context)
+
+
+def _outage(outage: Outage, coverage: Coverage, context: Context) -> Iterator[tuple[str, str]]:
     yield "outage", outage.id
     yield from _spans("certain", outage.certain, context)
     yield from _spans("possible", outage.possible, context)
@@ -132,54 +121,65 @@ def _reserve(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
 def _spans(label: str, parts: Spans, context: Context) -> Iterator[tuple[str, str]]:
     for k, span in enumerate(parts):
         yield "" if k else label, context.span(span)
-    if not parts:
-        yield label, "nothing"
 
 
-def _claim(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
+def _claim(duty: Duty, context: Context) -> Told:
     assert duty.claim is not None
     one = duty.claim
-    yield "do", f"send the claim; `constat claim {one.id}` has its calculation and its references"
+    facts = [("claim", one.id)]
     if one.credit is not None:
-        yield "credit", show.money(one.credit, context.contract.currency)
+        facts.append(("credit", show.money(one.credit, context.contract.currency)))
     missing = asking.lacking(one)
     if missing:
-        yield "missing", ", ".join(missing)
+        facts.append(("missing", ", ".join(missing)))
+    return f"Claim {one.commitment} of {one.attainment.service}", iter(facts)
 
 
-def _contest(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
+def _contest(duty: Duty, context: Context) -> Told:
     assert duty.declared is not None
     claims = [
         f"{claim.number} ({show.money(Cents(claim.amount_cents or 0), context.contract.currency)})"
         for claim in owed(duty.declared, context.account.ground.declarations)
     ]
-    yield "do", "contest the invoice unless it holds the credit that was claimed before it was issued"
-    yield "claimed", ", ".join(claims)
+    head = f"Contest the invoice of {duty.declared.month}, account {duty.declared.account}"
+    return head, iter([("invoice", duty.declared.id), ("claimed", ", ".join(claims))])
 
 
-def _use(duty: Duty, context: Context) -> Iterator[tuple[str, str]]:
+def _use(duty: Duty, context: Context) -> Told:
     assert duty.declared is not None
     credit = duty.declared
     amount = show.money(Cents(credit.amount_cents or 0), context.contract.currency)
-    yield "do", f"use the credit of {amount}, account {credit.account}: it ends then"
+    return f"Use the credit {credit.id}", iter([("credit", f"{amount}, account {credit.account}")])
 
 
-_FACTS: Mapping[str, Callable[[Duty, Context], Iterator[tuple[str, str]]]] = {
+_TOLD: Mapping[Task, Callable[[Duty, Context], Told]] = {
     "reserve": _reserve,
     "claim": _claim,
     "contest": _contest,
     "use-credit": _use,
 }
 
-_HEADS: Mapping[str, Callable[[Duty, Context], str]] = {
-    "reserve": lambda duty, _: f"Reserve the outage of {duty.outage.service if duty.outage else ''}",
-    "claim": lambda duty, _: (
-        f"Claim {duty.claim.commitment} of {duty.claim.attainment.service}" if duty.claim else ""
-    ),
-    "contest": lambda duty, _: (
-        f"Contest the invoice of {duty.declared.month}, account {duty.declared.account}"
-        if duty.declared
-        else ""
-    ),
-    "use-credit": lambda duty, _: f"Use the credit {duty.deadline.about}",
+
+def _how(task: Task, stated: str, context: Context) -> Iterator[str]:
+    """What whoever does it does, and the clause with its term and the readings of it."""
+    yield _DO[task].format(provider=context.contract.provider)
+    terms = context.contract.deadlines
+    due = {"reserve": terms.reservation, "claim": terms.claim, "contest": terms.contest}.get(task)
+    given = "" if due is None else f", {due.within} {due.unit.replace('-', ' ')}"
+    yield f"The term is that of {clause(stated)}{given}."
+    reading = next((r for r in context.contract.readings if r.id == _READING.get(task)), None)
+    if reading is not None:
+        yield f"To be safe, {reading.says_safe}; it may be argued that {reading.says_arguable}."
+
+
+_DO: Mapping[Task, str] = {
+    "reserve": "Write to {provider} that the service was not available, with the date, the start and the end "
+    "that stand above; then put that on record with `constat declare notice`. Downtime that no notice "
+    "names in time cannot be claimed.",
+    "claim": "Send the claim; `constat claim` with its id has the calculation and the references.",
+    "contest": "Contest the invoice, unless it holds the credit that was claimed before it was issued.",
+    "use-credit": "Use the credit before it ends.",
 }
+
+_READING: Mapping[Task, str] = {"reserve": "reservation-clock", "claim": "claim-clock"}
+"""What lies between the safe deadline and the latest one, besides days off."""

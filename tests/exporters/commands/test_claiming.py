@@ -212,11 +212,21 @@ def test_what_is_to_be_done_is_told_the_most_urgent_first(state: Path, ask: Aske
     ]
     places = [screen.index(head) for head in heads]
     assert places == sorted(places)
-    assert "clause 9.3, 48 hours: each instant has its own 48 hours" in screen
-    assert "the end of 2026-12-04 (2026-12-05 00:00:00+01:00), clause 11, 5 clear days" in screen
-    assert f"`constat claim {CLAIM}` has its calculation" in screen
-    assert "use the credit of 120.00 EUR" in screen
+    assert "by the end of 2026-12-04 (2026-12-05 00:00:00+01:00), clause 11" in screen
+    assert f"claim {CLAIM} credit 300.00 EUR" in screen
+    assert "credit 120.00 EUR, account acme" in screen
     assert "claimed R-7 (50.00 EUR)" in screen
+
+
+def test_how_to_do_it_is_told_once_with_the_term_and_both_readings_of_it(state: Path, ask: Asked) -> None:
+    _, screen = ask("deadlines", state)
+
+    how = screen[screen.index(" How ") :]
+    assert "reserve Write to 3DS OUTSCALE that the service was not available, with the date" in how
+    assert "The term is that of clause 9.3, 48 hours. To be safe, each instant has its own 48 hours" in how
+    assert "it may be argued that the 48 hours start when the outage ends." in how
+    assert "The term is that of clause 11, 5 clear days." in how
+    assert how.count("The term is that of") == 4
 
 
 def test_a_notice_that_is_due_shows_the_spans_to_be_documented(state: Path, ask: Asked) -> None:
