@@ -272,21 +272,21 @@ class Limit(NamedTuple):
 
 def _shared(page: Page, part: Cents, asked: Cents, limit: Limit, spent: Cents, context: Context) -> Cents:
     """What a limit leaves of a part of all that is asked for."""
-    room = limit.cents - spent
+    room = max(limit.cents - spent, Cents(0))
     _sums(
         page,
         [
             Row("", limit.said, _money(limit.cents, context)),
             Row("-", "credited for it, or asked for, already", _money(spent, context)),
             RULE,
-            Row("=", "left for all claims of the account", _money(max(room, Cents(0)), context)),
+            Row("=", "left for all claims of the account", _money(room, context)),
         ],
     )
     asks = f"All of them ask for {_money(asked, context)}, this one for {_money(part, context)}"
     if asked <= room:
         page.say(f"{asks}: it fits.", 5)
         return part
-    left = part * max(room, Cents(0)) / asked
+    left = part * room / asked
     page.say(f"{asks}: its share of what is left is {_money(left, context)}.", 5)
     return left
 

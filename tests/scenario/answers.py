@@ -18,7 +18,7 @@ from tests.scenario.words import Times, amount, fraction
 def found(scenario: Scenario, question: Question, asked: Asked) -> dict[str, Any]:
     """What the account says about all that `asked` expects."""
     try:
-        account = _drawn(scenario, question)
+        account = drawn(scenario, question)
     except (UncountableJournal, UsageError) as refused:
         words = asked.refused or ""
         return {"refused": words if words and words in str(refused) else str(refused)}
@@ -26,7 +26,7 @@ def found(scenario: Scenario, question: Question, asked: Asked) -> dict[str, Any
     return {answer: _answer(answer, account, scenario, question, asked) for answer in told}
 
 
-def _drawn(scenario: Scenario, question: Question) -> Account:
+def drawn(scenario: Scenario, question: Question) -> Account:
     origins = {journal.origin: journal.lines for journal in scenario.journals}
     return draw(
         replay(origins, scenario.contract, question.as_of),
