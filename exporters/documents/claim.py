@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from textwrap import wrap
 from typing import NamedTuple
 
 from collector.core.account import Settlement
@@ -21,12 +22,11 @@ WORD: Mapping[str, Style] = {"due": "unsure", "late": "bad", "blocked": "bad"}
 
 
 class Row(NamedTuple):
-    """A line of a sum of money: a sign before it, what it is, and how much; below it, what it rests on."""
+    """A line of a sum of money: a sign before it, what it is, and how much."""
 
     sign: str
     label: str
     amount: str
-    note: str = ""
 
 
 RULE = Row("-", "", "")
@@ -421,6 +421,11 @@ def _sums(page: Page, rows: Sequence[Row]) -> None:
     for row in rows:
         if row is RULE:
             page.lines.append(Line(" " * (page.width - widest) + "-" * widest, "quiet"))
-        else:
-            text = f"{' ' * (INDENT + 2)}{row.sign:<2}{row.label:<{room}} {row.amount:>{widest}}"
-            page.lines.append(Line(text.replace(show.SPACE, " ")))
+            continue
+        sign, margin = f"{' ' * (INDENT + 2)}{row.sign:<2}", " " * (INDENT + 4)
+        *above, label = wrap(row.label, room, break_on_hyphens=False) or [""]
+        for text in above:
+            page.lines.append(Line(f"{sign}{text}".replace(show.SPACE, " ")))
+            sign = margin
+        text = f"{sign}{label:<{room}} {row.amount:>{widest}}"
+        page.lines.append(Line(text.replace(show.SPACE, " ")))
