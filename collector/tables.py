@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -65,13 +66,19 @@ def unknown_key(place: str, key: str, known: list[str]) -> str:
     return f"{under(place, key)}: unknown key{hint}; expected one of: {', '.join(known)}"
 
 
+@cache
+def _fields(model: type[msgspec.Struct]) -> tuple[dict[str, Any], dict[str, msgspec.structs.FieldInfo]]:
+    """The type of each field by its name, and each field by its key."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(model)}
+    return get_type_hints(model, include_extras=True), fields
+
+
 def _table(value: Any, model: type[S], place: str, problems: list[str]) -> S | None:
     if not isinstance(value, dict):
         problems.append(f"{place}: expected a table, got {shown(value)}")
         return None
     before = len(problems)
-    types = get_type_hints(model, include_extras=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(model)}
+    types, fields = _fields(model)
     problems += [unknown_key(place, key, list(fields)) for key in value if key not in fields]
     found = {}
     for key, field in fields.items():

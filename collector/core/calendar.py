@@ -210,7 +210,10 @@ class Calendar:
         sources: dict[date, list[date]] = {}
         for day, end in on.items():
             sources.setdefault(end, []).append(day)
-        for (_, before), (at, after) in pairwise(self.transitions):
+        around = slice(
+            self._segment(starts.start), self._segment(self.shift(starts.end, months) + 2 * DAY) + 1
+        )
+        for (_, before), (at, after) in pairwise(self.transitions[around]):
             yield at
             for local in (at + before, at + after):
                 number, day_us = divmod(local, DAY)

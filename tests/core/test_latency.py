@@ -323,9 +323,16 @@ def test_quantiles_are_measured_values(count: int, expected: dict[str, int]) -> 
 
 
 @pytest.mark.parametrize(
-    "wide", [0, 200, 70_000, 1 << 40, (1 << 63) - 1], ids=["no", "byte", "two", "four", "eight"]
+    ("count", "wide"),
+    [
+        (TOGETHER - 1, 200),
+        (TOGETHER, 0),
+        (TOGETHER + 1, 200),
+        (TOGETHER + 1, 70_000),
+        (TOGETHER + 1, 1 << 40),
+        (2 * TOGETHER + 1, (1 << 63) - 1),
+    ],
 )
-@pytest.mark.parametrize("count", [TOGETHER - 1, TOGETHER, 2 * TOGETHER + 1])
 def test_packed_values_come_back_as_they_were(count: int, wide: int) -> None:
     kept = Values()
     given_ = [

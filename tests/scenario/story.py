@@ -42,6 +42,9 @@ class Scenario:
     asked: tuple[tuple[Question, Asked], ...]
 
 
+KEYS = frozenset(f.encode_name for f in msgspec.structs.fields(Declaration))
+"""Of a declaration."""
+
 Entry = tuple[Instant, int, Callable[[Journal, float], object]]
 """Story time, place in the text, and what to write then, given the clock's time in seconds after T0."""
 
@@ -217,8 +220,7 @@ class _Story:
                 fields[key] = [list(self.times.span(text)) for text in value]
             elif key != "at":
                 fields[key] = value
-        known = {f.encode_name for f in msgspec.structs.fields(Declaration)}
-        strange = fields.keys() - known
+        strange = fields.keys() - KEYS
         if strange:
             raise ScenarioError(f"{self.told.name}: declared[{k}]: unknown key {', '.join(sorted(strange))}")
         begin = self.said[0].at if self.said else self.end
