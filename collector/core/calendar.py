@@ -210,10 +210,8 @@ class Calendar:
         sources: dict[date, list[date]] = {}
         for day, end in on.items():
             sources.setdefault(end, []).append(day)
-        around = slice(
-            self._segment(starts.start), self._segment(self.shift(starts.end, months) + 2 * DAY) + 1
-        )
-        for (_, before), (at, after) in pairwise(self.transitions[around]):
+        upto = self._segment(self.midnight(on[days[-1]]) + DAY)
+        for (_, before), (at, after) in pairwise(self.transitions[self._segment(starts.start) : upto + 1]):
             yield at
             for local in (at + before, at + after):
                 number, day_us = divmod(local, DAY)

@@ -89,11 +89,9 @@ def _known(testimonies: Iterable[Testimony], as_of: Instant) -> dict[str, Said]:
     return known
 
 
-def _says(declared: Declaration) -> Declaration:
+def _says(declared: Declaration) -> list[object]:
     # Several origins may have taken in the same declaration: only its place in the journal differs.
-    return Declaration(
-        **{f: getattr(declared, f) for f in declared.__struct_fields__ if f not in ("seq", "at")}, seq=0, at=0
-    )
+    return [getattr(declared, field) for field in declared.__struct_fields__ if field not in ("seq", "at")]
 
 
 def _check_loop(id: str, known: Mapping[str, Said]) -> None:

@@ -80,7 +80,7 @@ def checked(given: Mapping[str, Any]) -> Declaration:
     wrong = list(_keys(kind, given))
     if not wrong:
         try:
-            declaration = msgspec.convert({**given, "t": "declaration", "seq": 0, "at": 0}, Declaration)
+            declaration = msgspec.convert({**given, "seq": 0, "at": 0}, Declaration)
         except msgspec.ValidationError as error:
             wrong.append(str(error).replace("$.", ""))
         else:

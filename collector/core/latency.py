@@ -334,8 +334,7 @@ def quantiles(values: Counter[Duration]) -> dict[str, Duration]:
         return {}
     rising = sorted(values)
     upto = list(accumulate(values[value] for value in rising))
-    ranks = {name: -(-share.numerator * upto[-1] // share.denominator) for name, share in QUANTILES.items()}
-    return {name: rising[bisect_left(upto, rank)] for name, rank in ranks.items()}
+    return {name: rising[bisect_left(upto, share * upto[-1])] for name, share in QUANTILES.items()}
 
 
 def _in(instant: Instant, span: Span) -> bool:

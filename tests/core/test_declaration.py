@@ -42,7 +42,8 @@ def test_each_kind_is_taken_with_what_it_needs_and_with_all_it_may_have_and_not_
         **{key: VALUES[key] for key in (*declaration.COMMON[3:], *declaration.MAY.get(kind, ()))},
     }
 
-    assert declaration.checked(least).kind == kind
+    found = declaration.checked(least)
+    assert (found.kind, found.seq, found.at) == (kind, 0, 0)
     assert declaration.decoded(msgspec.json.encode(most)) == declaration.checked(most)
     for key in ("id", "by", *keys):
         with pytest.raises(DeclarationError, match=f"^{key}: "):
@@ -126,7 +127,11 @@ def test_what_stands_in_a_journal_is_told_in_the_same_words() -> None:
 
 @pytest.mark.parametrize(
     ("data", "problem"),
-    [(b"{", "^expected JSON, got: "), (b"[]", "^expected a JSON object$"), (b"{}", "kind: ")],
+    [
+        (b"{", "^expected JSON, got: "),
+        (b"[]", "^expected a JSON object$"),
+        (b"{}", "^kind: expected one of suspension, planned-maintenance, .*, got None$"),
+    ],
 )
 def test_what_is_no_declaration_at_all_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(DeclarationError, match=problem):
@@ -137,3 +142,8 @@ def test_a_file_of_the_inbox_is_the_declaration_that_it_states() -> None:
     given = {"id": "i", **WORK}
 
     assert declaration.decoded(msgspec.json.encode(given)) == declaration.checked(given)
+
+
+def test_what_is_of_another_type_is_told_with_its_place_alone() -> None:
+    with pytest.raises(DeclarationError, match=r"^Expected `int`, got `str` - at `spans\[0\]\[1\]`$"):
+        declaration.checked({"id": "i", **WORK, "spans": [[NOON, "noon"]]})

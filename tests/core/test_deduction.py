@@ -375,8 +375,12 @@ def test_how_early_hardware_notices_come_is_counted_as_the_contract_says() -> No
     by = msgspec.structs.replace(
         contract(), deadlines=msgspec.structs.replace(contract().deadlines, hardware_notice=terms)
     )
-    (one,) = account(maintained(sent=0), until=600, by=by).deductions
+    (one,) = account(maintained(sent=0, received=86_400), until=600, by=by).deductions
 
     found = hardware_notice(one, by, calendar(), by.all_safe())
 
     assert found == (due.clause, instant(_paris("2026-10-05T00:00")), False)
+    moved = {**by.all_safe(), "notice-time": "theirs-received-ours-sent"}
+    later = hardware_notice(one, by, calendar(), moved)
+    assert later is not None
+    assert later.enough_from == instant(_paris("2026-10-06T00:00"))

@@ -367,17 +367,18 @@ def test_an_object_is_lost_when_nobody_found_it_intact_after_the_last_miss(
 
 def test_what_the_index_kept_in_parts_is_known_together() -> None:
     """Lost on the first day, found on the second, lost again on the third: each part knows its own day."""
-    seen = missed(read(wrote(canaries(), 0, "a", "b"), 1, "a"), 2, "a").lines
-    found = missed(missed(read(wrote(canaries(), 10, "c"), 11, "a"), 12, "a"), 13, "a").lines
+    seen = missed(missed(read(wrote(canaries(), 0, "a", "b"), 1, "a"), 2, "a"), 3, "d").lines
+    found = missed(missed(read(wrote(canaries(), 10, "c", "d"), 11, "a"), 12, "a"), 13, "a").lines
     again = missed(canaries(), 20, "a").lines
 
     parts = [followed(lines) for lines in (seen, found, again)]
     kept = joined(joined(parts[0], parts[1]), parts[2])
 
     assert {one.object: (one.first, one.intact, one.lost, one.still) for one in kept} == {
-        "a": (parts[0][0].first, parts[1][1].intact, parts[1][1].lost, parts[2][0].still),
+        "a": (parts[0][0].first, parts[1][2].intact, parts[1][2].lost, parts[2][0].still),
         "b": (parts[0][1].first, None, None, None),
         "c": (parts[1][0].first, None, None, None),
+        "d": (parts[1][1].first, None, parts[0][2].lost, parts[0][2].still),
     }
     assert joined(parts[0], []) == parts[0] == joined([], parts[0])
     assert joined(parts[0][:1], parts[2]) == [parts[0][0]._replace(still=parts[2][0].still)]

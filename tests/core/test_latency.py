@@ -299,6 +299,7 @@ def test_a_figure_joins_the_probes_of_a_service() -> None:
 
     found = figure(MESH, "s", 10 * MS, Span(instant(0), instant(60)), [(kept, "p"), (kept, "q")])
 
+    assert (found.commitment, found.service, found.limit) == (MESH, "s", 10 * MS)
     assert (found.over, found.within, found.undecided) == (9, 10, 1)
     assert dict(found.quantiles) == {"p50": 10 * MS, "p90": 18 * MS, "p99": 20 * MS, "max": 20 * MS}
     assert [(e.probe, (e.start - instant(0)) // S) for e in found.excursions] == [
@@ -369,3 +370,12 @@ def test_an_account_keeps_no_value_that_no_limit_is_about() -> None:
     found = replay({"v-1": made.lines}, contract(), instant(60)).latencies["v-1"]
 
     assert set(found.values) == {"p"}
+
+
+def test_values_before_1970_and_below_nothing_are_kept_too() -> None:
+    """A clock that is set wrong may say so, and a line is never refused for it."""
+    kept = Values()
+    kept.add(-5, -7, -9)
+
+    ((values, errors),) = kept.sent_in(Span(-5, -4))
+    assert (values.tolist(), errors.tolist()) == ([-7], [-9])

@@ -310,7 +310,8 @@ def eventful() -> Journal:
     journal.declare("d", "note", 9.5).clock(9.7).plan([service()], [probe(every=2), probe("q")], 10)
     journal.sample(11).sample(11.5, FAILED, "q").sample(12, OK, "q").sample(13, OK, "q")
     journal.sample(14, Outcome.THROTTLED, "q", reason=Reason.RATE_PLATFORM).clock(14.5, error=None)
-    journal.sample(15, FAILED, "q").sample(16, OK, "q").sample(16.5).clock(18).sample(19)
+    journal.sample(15, FAILED, "q").sample(16, OK, "q").sample(16.5).clock(18)
+    journal.plan([service()], [probe(every=2), probe("q")], 18.5).sample(19).clock(20, step=-12).sample(9)
     del journal.lines[10]  # one of those that were blind
     return journal
 
