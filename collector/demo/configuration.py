@@ -58,8 +58,9 @@ def configuration(provider: "Provider", state: Path, listen: str) -> str:
 
 def _probes(provider: "Provider") -> list[dict[str, Any]]:
     """Each once a second, but what counts against the provider's rate budget: each once in two."""
-    every = {"interval": "1s", "burst": "1s"}
-    seldom = {"interval": "2s", "burst": "2s"}
+    # So short a grid needs a sight that two timeouts cannot hide in; every slot without a run has its gap.
+    every = {"interval": "1s", "burst": "1s", "sight": "4s"}
+    seldom = {"interval": "2s", "burst": "2s", "sight": "7s"}
     return [
         {**seldom, **probe} if probe["kind"] == "oapi" else {**every, **probe}
         for probe in (*_on_the_platform(provider), *_in_the_network(provider), *_controls(provider))
