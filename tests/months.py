@@ -1,7 +1,7 @@
 """Months of a provider as tests make them up: outages, notices, tickets, invoices, claims, on full hours."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from collector.core.account import Account, Evidence, Settlement, draw, replay, 
 from collector.core.contract import Contract
 from collector.core.record import Account as ProviderAccount
 from collector.core.record import Declaration, Line, Outcome, Plan, Reason, Sample
-from collector.core.timeline import DAY, HOUR, Instant
+from collector.core.timeline import DAY, HOUR, Duration, Instant
 from tests.strategies import Journal, calendar, contract, probe, service
 
 T = TypeVar("T")
@@ -94,6 +94,17 @@ class Months:
         """Whether several services have a promise in common."""
         ids = [hourly().headings(id)[0] for of in self.promises.values() for id in of]
         return len(ids) > len(set(ids))
+
+    def later(self, by: Duration) -> "Months":
+        """The same, all of it so much later."""
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(moved(one) for one in value)
+            return value + by if isinstance(value, int) and value > DAY * 365 else value
+
+        told = [{key: moved(value) for key, value in one.items()} for one in self.told]
+        return replace(self, base=self.base + by, as_of=self.as_of + by, told=told)
 
     # ------------------------------------------------------------------------------------------------ told
 
@@ -189,9 +200,9 @@ class Months:
 # ------------------------------------------------------------------------------------------------ by chance
 
 
-def made_up(chance: Chance, *, services: int = 2, slips: int = 40) -> Months:
+def made_up(chance: Chance, *, services: int = 2, slips: int = 40, base: Instant | None = None) -> Months:
     """Some months, by chance; `slips` per cent of what can be forgotten, late or unusual is."""
-    made = Months(chance.pick(BASES), hours=24 * chance.pick([40, 70, 100]))
+    made = Months(base or chance.pick(BASES), hours=24 * chance.pick([40, 70, 100]))
     for name in ("lb", "net", "third")[: chance.number(1, services)]:
         made.promises[name] = chance.pick(PROMISES)
         made.via[name] = chance.pick(["internet", "internal"])

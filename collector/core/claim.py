@@ -117,10 +117,11 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     }
     unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
     mine = [plans[kind] for kind in windows.kinds]
-    in_time = [[breach for breach in plan if not breach.late] for plan in mine]
+    late = [breach for plan in mine for breach in plan if breach.late]
+    gone = late if windows.both_in_time else []
+    in_time = [[b for b in plan if not b.late and not _given_up(b, gone)] for plan in mine]
     worth = _worths([breach for plan in in_time for breach in plan], ground, known)
     chosen = windows.of(_valued([unit(plan, worth, ground) for plan in in_time], ground, known))
-    late = [breach for plan in mine for breach in plan if breach.late]
     # What the reading in force holds to be late sets no clock for what is due; what it leaves out does.
     others = [b for kind, plan in plans.items() for b in plan if kind not in windows.kinds or not b.late]
     for breach in [*chosen, *late]:
@@ -353,6 +354,8 @@ class _Windows(NamedTuple):
     """Which plans a choice looks at, and which of them it takes; of equals, the first."""
 
     kinds: Sequence[Kind]
+    both_in_time: bool
+    """What lapsed in a window of either kind is gone: the provider may hold that one to be the right one."""
     of: Callable[[Sequence[tuple[Value, Sequence[Breach]]]], Sequence[Breach]]
 
 
@@ -364,10 +367,17 @@ def _larger_credit(plans: Sequence[tuple[Value, Sequence[Breach]]]) -> Sequence[
     return max(plans, key=itemgetter(0))[1]
 
 
+def _given_up(breach: Breach, late: Sequence[Breach]) -> bool:
+    """Whether all that a breach counts was missed in windows that nobody claimed in time."""
+    name = breach.stake.rules.name
+    gone = union(*(one.attainment.claimable.down for one in late if one.stake.rules.name == name))
+    return not difference(breach.attainment.claimable.down, gone)
+
+
 _WINDOWS: Mapping[Choice, _Windows] = {
-    "smaller-credit": _Windows(("sliding", "calendar"), _smaller_credit),
-    "larger-credit": _Windows(("sliding", "calendar"), _larger_credit),
+    "smaller-credit": _Windows(("sliding", "calendar"), True, _smaller_credit),
+    "larger-credit": _Windows(("sliding", "calendar"), False, _larger_credit),
     # Contracts that leave no doubt.
-    "sliding": _Windows(("sliding",), _larger_credit),
-    "calendar": _Windows(("calendar",), _larger_credit),
+    "sliding": _Windows(("sliding",), False, _larger_credit),
+    "calendar": _Windows(("calendar",), False, _larger_credit),
 }
