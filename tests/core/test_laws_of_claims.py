@@ -154,7 +154,7 @@ def test_no_reading_of_the_clock_gives_less_time_than_the_safe_deadline(
 ) -> None:
     """Law 6: of a claim about the same downtime, and of an outage to be reserved.
 
-    A claim of which a part lapsed by windows of the other kind is still told, with the deadline that has passed.
+    A claim of which a part lapsed by windows of the other kind is told, with the deadline that has passed.
     """
     clocks = {"safe": "first-missed-window", "arguable": "claimed-window"}
     evidence = made.evidence()
