@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from collector.core.account import Account, Evidence, Settlement, draw, replay, settle
+from collector.core.claim import Claim
 from collector.core.contract import Contract
 from collector.core.record import Account as ProviderAccount
 from collector.core.record import Declaration, Line, Outcome, Plan, Reason, Sample
@@ -27,6 +29,10 @@ BASES: Sequence[Instant] = tuple(
         1_772_319_600,  # 2026-03-01: the clocks go forward on the 29th
     )
 )
+
+OCTOBER = BASES[0]
+SAFE: Mapping[str, str] = {}
+"""No reading moved."""
 
 PROMISES: Sequence[tuple[str, ...]] = (
     ("load-balancer.availability",),
@@ -195,6 +201,32 @@ class Months:
 
     def settled(self, readings: Mapping[str, str] | None = None, **more: Any) -> Settlement:
         return settle(self.account(readings, **more))
+
+
+# ------------------------------------------------------------------------------------------- what comes of it
+
+
+def due(found: Settlement) -> list[Claim]:
+    return [claim for claim in found.claims if claim.state == "due"]
+
+
+def credit(found: Settlement) -> Fraction | None:
+    """All that may be claimed; None while a part of it is not known."""
+    credits = [claim.credit for claim in due(found)]
+    known = [one for one in credits if one is not None]
+    return sum(known, Fraction(0)) if len(known) == len(credits) else None
+
+
+def evening(opened: int) -> Months:
+    """A load balancer is down from 20:00 to 06:00; the ticket is complete `opened` hours after that."""
+    made = Months(OCTOBER, hours=24 * 40)
+    made.promises["lb"] = ("load-balancer.availability",)
+    made.via["lb"] = "internal"
+    made.down["lb"] = [Down(24 * 9 + 20, 24 * 10 + 6)]
+    made.notice("lb", 24 * 9 + 20, 24 * 10 + 6)
+    made.ticket("lb", 24 * 9 + 20 + opened)
+    made.invoices()
+    return made
 
 
 # ------------------------------------------------------------------------------------------------ by chance
