@@ -405,3 +405,11 @@ def in_the_window() -> Case:
     ((first, end),) = case.outages[0]
     outages = [[(first, end)], [(first + 26 * DAY, first + 26 * DAY + 4 * HOUR)]]
     return replace(case, as_of=first + 45 * DAY, outages=outages)
+
+
+def interlocked() -> Case:
+    """One incident goes on over another: as its first outage is left behind, its grace moves to its last."""
+    case = dipping()
+    first = case.outages[0][0][0]
+    outages = [[(first + k * HOUR, first + (k + 6) * HOUR)] for k in (0, 12, 24)]
+    return replace(case, as_of=moved(first, 1) + 3 * DAY, outages=outages, pools=[[0, 2], [1]])

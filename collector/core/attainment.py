@@ -220,20 +220,20 @@ def attained(
         net=net_figure,
         claimable=claim_figure,
         target=target,
-        finding=found(net_figure, target),
-        claim_finding=found(claim_figure, target),
+        finding=found(net_figure.best, net_figure.worst, target),
+        claim_finding=found(claim_figure.best, claim_figure.worst, target),
         coverage=Fraction(total - unknown, total) if total else None,
         flags=flags,
     )
 
 
-def found(figure: Figure, target: Fraction) -> Finding:
-    """What a figure says about a target (A3): fractions compare by cross-multiplication, so exactly."""
-    if figure.best is None or figure.worst is None:
+def found(best: Fraction | None, worst: Fraction | None, target: Fraction) -> Finding:
+    """What two bounds say about a target (A3): fractions compare by cross-multiplication, so exactly."""
+    if best is None or worst is None:
         return "OPEN"
-    if figure.best < target:
+    if best < target:
         return "MISSED"
-    return "MET" if figure.worst >= target else "OPEN"
+    return "MET" if worst >= target else "OPEN"
 
 
 def _by_kind(deductions: Sequence[Deduction]) -> list[Line]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from collector.core.attainment import Figure, Finding, found
+from collector.core.attainment import Finding, found
 from collector.core.record import Line, Outcome, Reason, Sample
-from collector.core.timeline import NOTHING, Instant
+from collector.core.timeline import Instant
 from collector.core.window import Window
 
 
@@ -198,6 +198,6 @@ def durability(
         read_back=read_back,
         lost=tuple(one for one in there if one.lost is not None and one.lost.at < end),
         target=target,
-        finding=found(Figure(NOTHING, best, worst), target),
+        finding=found(best, worst, target),
         flags=flags + strange,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.attainment import Facts, Figure, Terms, attained, found
+from collector.core.attainment import Facts, Terms, attained, found
 from collector.core.contract import Countable, ratio
 from collector.core.timeline import DAY, NOTHING, SECOND, Duration, Span, Spans
 from collector.core.verdict import States
@@ -78,7 +78,7 @@ def test_331_seconds_in_a_year_are_not_rounded_to_five_nines() -> None:
 )
 def test_a_finding_needs_the_kindest_or_the_harshest_figure(best: str, worst: str, finding: str) -> None:
     """A3."""
-    assert found(Figure(NOTHING, Fraction(best), Fraction(worst)), Fraction("0.95")) == finding
+    assert found(Fraction(best), Fraction(worst), Fraction("0.95")) == finding
 
 
 def test_three_figures_with_their_bounds() -> None:

@@ -63,6 +63,7 @@ def test_each_kind_is_taken_with_what_it_needs_and_with_all_it_may_have_and_not_
         ({"spans": [[NOON, NOON]]}, r"spans\[0\]: expected an end after the start"),
         ({"spans": [SPAN, [NOON + 1, NOON + 2 * HOUR]]}, r"spans\[1\]: expected spans in order"),
         ({"spans": []}, "spans: expected something"),
+        ({"spans": [SPAN, [NOON + 2 * HOUR, 12]]}, r"spans\[1\]\[1\]: expected microseconds"),
         ({"spans": [[NOON]]}, "Expected `array` of length 2"),
         ({"spans": [[NOON // 10**6, NOON // 10**6 + 60]]}, r"spans\[0\]\[0\]: expected microseconds"),
         ({"spans": [[float(NOON), NOON + HOUR]]}, r"Expected `int`, got `float`.*spans"),
@@ -147,3 +148,9 @@ def test_a_file_of_the_inbox_is_the_declaration_that_it_states() -> None:
 def test_what_is_of_another_type_is_told_with_its_place_alone() -> None:
     with pytest.raises(DeclarationError, match=r"^Expected `int`, got `str` - at `spans\[0\]\[1\]`$"):
         declaration.checked({"id": "i", **WORK, "spans": [[NOON, "noon"]]})
+
+
+def test_spans_may_touch() -> None:
+    touching = [SPAN, [NOON + HOUR, NOON + 2 * HOUR]]
+
+    assert len(declaration.checked({"id": "i", **WORK, "spans": touching}).spans or ()) == 2

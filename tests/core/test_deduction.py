@@ -384,3 +384,10 @@ def test_how_early_hardware_notices_come_is_counted_as_the_contract_says() -> No
     later = hardware_notice(one, by, calendar(), moved)
     assert later is not None
     assert later.enough_from == instant(_paris("2026-10-06T00:00"))
+
+
+def test_a_mail_of_which_only_one_time_is_known_counts_from_that() -> None:
+    for times in ({"sent": None, "received": -30 * 86_400}, {"sent": -30 * 86_400, "received": None}):
+        (found,) = account(maintained(**times), until=600).deductions
+
+        assert found.standing == "accepted"

@@ -24,6 +24,7 @@ from tests.sliding import (
     dipping,
     every_position,
     in_the_window,
+    interlocked,
     judged,
     lowered_at_a_month_end,
     made_up,
@@ -84,6 +85,7 @@ HARD: dict[str, Case] = {
     "two targets": made_up(164512),
     "spared whole": spared_whole(),
     "in the window": in_the_window(),
+    "interlocked": interlocked(),
 }
 
 
