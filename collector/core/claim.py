@@ -76,7 +76,7 @@ class Claim:
 def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
     """All claims that may still be drawn up at `as_of`, and those that nobody drew up in time."""
     promised: dict[tuple[str, str], list[Stake]] = defaultdict(list)
-    for stake in (part for whole in stakes for part in _by_account(whole)):
+    for stake in (part for whole in stakes for part in _by_subject(whole)):
         promise = ground.contract.promise(stake.commitment.id, ground.readings)[0]
         promised[stake.rules.account, promise].append(stake)
     found: list[Claim] = []
@@ -92,17 +92,24 @@ def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def _by_account(stake: Stake) -> Iterable[Stake]:
-    """A stake for each account that the service has belonged to: of the time in which it did (clause 11)."""
-    newest = {watch.rules.account: watch.rules for _, watch in stake.watched}
-    for account, time in ruled(stake.watched, attrgetter("account")).items():
+_SUBJECT = attrgetter("account", "region", "zone", "resource")
+"""What a service is about: a plan that says something else by the same name means another one."""
+
+
+def _by_subject(stake: Stake) -> Iterable[Stake]:
+    """A stake for each account, region, zone and resource that a service was: of the time in which it was.
+
+    Clause 11: a contract is about one account. And what two resources lost by one name nobody has lost.
+    """
+    newest = {_SUBJECT(watch.rules): watch.rules for _, watch in stake.watched}
+    for subject, time in ruled(stake.watched, _SUBJECT).items():
         reserved = intersection(stake.facts.reserved, time)
-        yield stake._replace(rules=newest[account], facts=stake.facts._replace(reserved=reserved))
+        yield stake._replace(rules=newest[subject], facts=stake.facts._replace(reserved=reserved))
 
 
 def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:
     """One stake per service: a promise that it lists under several headings is one."""
-    return list({stake.rules.name: stake for stake in reversed(stakes)}.values())[::-1]
+    return list({(s.rules.name, _SUBJECT(s.rules)): s for s in reversed(stakes)}.values())[::-1]
 
 
 def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) -> Iterable[Claim]:
@@ -213,7 +220,8 @@ def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
         if d.kind in DEDUCTION_KINDS and (d.standing or "proposed") == "proposed"
         if intersection(intersection(spans(d.spans or ()), concerned(d.scope or (), stake.watched)), counted)
     ]
-    yield Need("decided-deductions", not open_, tuple(open_))
+    if open_:
+        yield Need("decided-deductions", met=False, by=tuple(open_))
     tickets = [d.id for d in told if intersection(told_by(d, stake), counted)]
     yield Need("ticket", bool(tickets) or not needs_ticket(ground), tuple(tickets))
     if stake.commitment.all_zones:

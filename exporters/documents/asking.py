@@ -9,7 +9,7 @@ from collector.core.credit import Cents, Month, books, by_month
 
 NEEDS: Mapping[str, str] = {
     "calculation": "the calculation",
-    "reservations": "the reservations' references, and a last one that tells the end",
+    "reservations": "the references of reservations that tell the start and the end",
     "decided-deductions": "a decision on what was proposed to be taken off",
     "ticket": "a complete ticket",
     "all-zones": "proof of deployment in every zone",

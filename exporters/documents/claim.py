@@ -12,7 +12,7 @@ from collector.core.claim import Claim, Need
 from collector.core.contract import Choice, Penalty
 from collector.core.credit import Books, Cents, books, share_of_base
 from collector.core.record import Declaration
-from collector.core.timeline import duration
+from collector.core.timeline import duration, within
 from exporters.documents import asking, show
 from exporters.documents.finding import FLAGS
 from exporters.documents.page import INDENT, Line, Page, Style
@@ -91,12 +91,16 @@ def _state(one: Claim, context: Context) -> str:
 
 def _promise(page: Page, one: Claim, context: Context) -> None:
     contract, found = context.contract, one.attainment
-    rules = context.rules(found.service)
+    regions = dict.fromkeys(
+        watch.rules.region
+        for span, watch in context.account.watched[found.service]
+        if within(one.counted, span)
+    )
     commitment = contract.commitment(found.commitment)
     start, end = found.window.span
     page.fact("commitment", f"{one.commitment}, {clause(commitment.clause)} of {contract.provider}'s terms")
     page.fact("contract", f"{contract.id}, version {contract.version}")
-    page.fact("service", f"{found.service}, account {one.account}, region {rules.region}")
+    page.fact("service", f"{found.service}, account {one.account}, region {', '.join(regions)}")
     page.fact("window", _KINDS[one.kind])
     page.fact("from", f"{context.at(start)} = {show.grouped(start)} µs since 1970 UTC")
     page.fact("to", f"{context.at(end)} = {show.grouped(end)} µs, itself not in it")
