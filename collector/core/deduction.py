@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from collector.core.calendar import Back, Calendar
 from collector.core.contract import Choice, Contract, DeductionRule, Readings
+from collector.core.mail import theirs
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, Declaration, Service, Standing
 from collector.core.timeline import NOTHING, Instant, Span, Spans, intersection, spans, union
@@ -83,7 +84,7 @@ def _announced(
     standing = declared.standing or "proposed"
     if standing not in ("accepted", "disputed"):
         return standing, declared.why
-    notice = noticed(declared, readings)
+    notice = theirs(declared, readings)
     if notice is None:
         return "refused", "no notice is on record"
     days = rule.notice_clear_days
@@ -104,33 +105,6 @@ _RULES: Mapping[str, Callable[[Declaration, Instant, DeductionRule, Calendar, Re
 }
 
 
-# ------------------------------------------------------------------------------------ reading notice-time
-
-
-def _sent(sent: Instant, received: Instant) -> Instant:
-    # Safe: a mail of the provider counts from its sending; one that came before, from when it came.
-    return min(sent, received)
-
-
-def _received(sent: Instant, received: Instant) -> Instant:  # noqa: ARG001
-    # Arguable: from its arrival.
-    return received
-
-
-_NOTICED: Mapping[Choice, Callable[[Instant, Instant], Instant]] = {
-    "theirs-sent-ours-received": _sent,
-    "theirs-received-ours-sent": _received,
-}
-
-
-def noticed(declared: Declaration | Deduction, readings: Readings) -> Instant | None:
-    """When a mail of the provider counts as given; where only one of its times is known, at that."""
-    sent, received = declared.sent, declared.received
-    if sent is None or received is None:
-        return received if sent is None else sent
-    return _NOTICED[readings["notice-time"]](sent, received)
-
-
 class HardwareNotice(NamedTuple):
     """How early the provider wrote, against what it says it does before maintenance of hardware."""
 
@@ -147,7 +121,7 @@ def hardware_notice(
 
     None for what is no maintenance, for maintenance without a notice, and where the contract says nothing.
     """
-    due, notice = contract.deadlines.hardware_notice, noticed(one, readings)
+    due, notice = contract.deadlines.hardware_notice, theirs(one, readings)
     if due is None or notice is None or one.kind != "planned-maintenance":
         return None
     enough = calendar.midnight(calendar.last_day(calendar.date_of(notice), due.within, due.unit, "strict"))

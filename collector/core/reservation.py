@@ -6,6 +6,7 @@ from functools import reduce
 
 from collector.core.calendar import Calendar
 from collector.core.contract import Choice, Contract, Readings
+from collector.core.mail import ours
 from collector.core.outage import Outage
 from collector.core.record import Declaration
 from collector.core.timeline import (
@@ -58,32 +59,6 @@ _CLOCKS: Mapping[Choice, Callable[[Spans, Instant, Sequence[Outage], int, Calend
 }
 
 
-# --------------------------------------------------------------------------------------- reading notice-time
-
-
-def _received(notice: Declaration) -> tuple[Instant, ...]:
-    # Safe: our mail counts at its arrival, and tells of nothing that came after its sending.
-    if notice.received is None:
-        return ()
-    return (notice.received,) if notice.sent is None else (notice.received, notice.sent)
-
-
-def _sent(notice: Declaration) -> tuple[Instant, ...]:
-    # Arguable: at its sending.
-    return () if notice.sent is None else (notice.sent,)
-
-
-_ARRIVED: Mapping[Choice, Callable[[Declaration], tuple[Instant, ...]]] = {
-    "theirs-sent-ours-received": _received,
-    "theirs-received-ours-sent": _sent,
-}
-
-
-def arrived(notice: Declaration, readings: Readings) -> tuple[Instant, ...]:
-    """When our mail counts as given; it covers what it does at each. None if it has not left or arrived."""
-    return _ARRIVED[readings["notice-time"]](notice) if notice.state in LEFT else ()
-
-
 def reserved(
     service: str,
     outages: Sequence[Outage],
@@ -103,7 +78,7 @@ def reserved(
     for notice in declarations:
         if notice.kind != "notice" or service not in (notice.services or ()):
             continue
-        came = arrived(notice, readings)
+        came = ours(notice, readings) if notice.state in LEFT else ()
         if not came or not documented(notice):
             continue
         clock = _CLOCKS[readings["reservation-clock"]]

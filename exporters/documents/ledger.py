@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collector.core.account import Account
 from collector.core.attainment import Attainment, Line
 from collector.core.contract import Commitment
-from collector.core.deduction import Deduction, concerned, noticed, taken_from
+from collector.core.deduction import Deduction, concerned, taken_from
+from collector.core.mail import theirs
 from collector.core.outage import Outage
 from collector.core.record import DEDUCTION_KINDS, AtLeast, Declaration, Service
 from collector.core.timeline import (
@@ -286,7 +287,7 @@ def _line_of(id: str, context: Context) -> str:
 def _in_time(one: Deduction, known: Declaration, context: Context) -> Iterator[str]:
     # D2, as a calendar on the wall would show it.
     rule = next((r for r in context.contract.deductions if r.kind == one.kind), None)
-    notice = noticed(known, context.account.readings)
+    notice = theirs(known, context.account.readings)
     if rule is None or rule.notice_clear_days is None or notice is None or not one.spans:
         return
     calendar, days = context.calendar, rule.notice_clear_days
