@@ -186,8 +186,8 @@ def test_the_clock_may_start_when_the_outage_is_over() -> None:
     """Reading `reservation-clock`: possible until 3720.01, so in time until 48 h after that."""
     arguable = {"reservation-clock": "outage-end"}
 
-    assert claimable(outage(received=2 * DAYS + 3720), **arguable) == (60.01, 3660)
-    assert claimable(outage(received=2 * DAYS + 3721), **arguable) is None
+    assert claimable(outage(received=2 * DAYS + 3720.009999), **arguable) == (60.01, 3660)
+    assert claimable(outage(received=2 * DAYS + 3720.01), **arguable) is None
 
 
 def test_how_long_a_reservation_may_take_is_the_contracts_word() -> None:
@@ -213,6 +213,8 @@ def test_our_mail_counts_when_it_arrived_or_when_it_was_sent() -> None:
 
     assert claimable(unheard) is None
     assert claimable(unheard, **{"notice-time": "theirs-received-ours-sent"}) == (60.01, 3660)
+    assert claimable(outage(sent=None), **{"notice-time": "theirs-received-ours-sent"}) is None
+    assert claimable(outage(sent=None)) == (60.01, 3660)
 
 
 def test_a_notice_covers_what_it_documents_until_it_came() -> None:

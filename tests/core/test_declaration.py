@@ -102,7 +102,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("kind", "change"),
     [("notice", {"state": "lost"}), ("invoice", {"month": "2026-13"}), ("invoice", {"amount_cents": -1}),
-     ("ticket", {"solved": NOON - 1}), ("deployment", {"to": NOON - 1})],
+     ("ticket", {"solved": NOON - 1}), ("deployment", {"to": NOON - 1}),
+     ("ticket", {"first_answer": NOON - 1}), ("ticket", {"severity": -1}), ("claim", {"size": -1})],
 )  # fmt: skip
 def test_values_that_cannot_be_are_refused(kind: str, change: dict[str, Any]) -> None:
     right = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declaration.NEEDS[kind]}}
@@ -154,3 +155,40 @@ def test_spans_may_touch() -> None:
     touching = [SPAN, [NOON + HOUR, NOON + 2 * HOUR]]
 
     assert len(declaration.checked({"id": "i", **WORK, "spans": touching}).spans or ()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "told"),
+    [
+        ("notice", {"state": "lost"}, "state: expected one of intended, sent, refused, .*, got 'lost'"),
+        ("arrears", {"spam": 1}, "spam: expected only account, by, .* in a declaration of kind arrears"),
+        ("arrears", {"supersedes": "i"}, "supersedes: expected another declaration, got itself"),
+        ("deployment", {"to": NOON - 1}, "to: expected no instant before from"),
+        ("invoice", {"amount_cents": -1}, "amount_cents: expected no negative number, got -1"),
+        ("invoice", {"month": "11/2026"}, "month: expected a month like \"2026-11\", got '11/2026'"),
+    ],
+)
+def test_what_is_wrong_is_told_as_a_sentence(kind: str, change: dict[str, Any], told: str) -> None:
+    right = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declaration.NEEDS[kind]}}
+    with pytest.raises(DeclarationError, match=f"^{told}$"):
+        declaration.checked({**right, **change})
+
+
+def test_what_is_just_possible_is_taken() -> None:
+    """From the first instant of 2000 to the last of 2199, and an invoice over nothing."""
+    first, end = 946_684_800_000_000, 7_258_118_400_000_000
+    invoice = {
+        "id": "i",
+        "kind": "invoice",
+        "by": "fh",
+        "account": "1",
+        "month": "2026-11",
+        "amount_cents": 0,
+    }
+
+    assert declaration.checked({**invoice, "issued": first, "sent": end - 1}).issued == first
+    for too_far in (first - 1, end):
+        with pytest.raises(
+            DeclarationError, match="issued: expected microseconds since 1970 UTC, of the years"
+        ):
+            declaration.checked({**invoice, "issued": too_far})

@@ -252,7 +252,9 @@ def test_time_that_leaves_the_period_leaves_its_states_too() -> None:
 
     assert (stays.agreed, stays.down, stays.net.amount) == (600 * S, DOWN, DOWN - 100 * S)
     assert (leaves.agreed, leaves.down, leaves.net.amount) == (500 * S, DOWN - 100 * S, DOWN - 100 * S)
-    assert [(line.kind, line.amount) for line in leaves.excluded] == [("force-majeure", 100 * S)]
+    assert [(line.kind, line.amount, line.because) for line in leaves.excluded] == [
+        ("force-majeure", 100 * S, ("f",))
+    ]
     assert stays.net.best == Fraction(600 * S - DOWN + 100 * S, 600 * S)
     assert leaves.net.best == Fraction(600 * S - DOWN, 500 * S)
 
