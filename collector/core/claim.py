@@ -76,7 +76,7 @@ class Claim:
 def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
     """All claims that may still be drawn up at `as_of`, and those that nobody drew up in time."""
     promised: dict[tuple[str, str], list[Stake]] = defaultdict(list)
-    for stake in (part for whole in stakes for part in _by_subject(whole)):
+    for stake in (part for whole in stakes for part in _by_subject(whole, ground)):
         promise = ground.contract.promise(stake.commitment.id, ground.readings)[0]
         promised[stake.rules.account, promise].append(stake)
     found: list[Claim] = []
@@ -96,15 +96,22 @@ _SUBJECT = attrgetter("account", "region", "zone", "resource")
 """What a service is about: a plan that says something else by the same name means another one."""
 
 
-def _by_subject(stake: Stake) -> Iterable[Stake]:
-    """A stake for each account, region, zone and resource that a service was: of the time in which it was.
+def _by_subject(stake: Stake, ground: Ground) -> Iterable[Stake]:
+    """A stake for each account, region, zone and resource that a service was: of the time in which it was,
+    and was promised this under any heading.
 
     Clause 11: a contract is about one account. And what two resources lost by one name nobody has lost.
     """
-    newest = {_SUBJECT(watch.rules): watch.rules for _, watch in stake.watched}
-    for subject, time in ruled(stake.watched, _SUBJECT).items():
-        reserved = intersection(stake.facts.reserved, time)
-        yield stake._replace(rules=newest[subject], facts=stake.facts._replace(reserved=reserved))
+    headings = {*ground.contract.headings(stake.commitment.id)}
+    newest = {
+        _SUBJECT(watch.rules): watch.rules
+        for _, watch in stake.watched
+        if not headings.isdisjoint(watch.rules.commitments)
+    }
+    held = ruled(stake.watched, lambda of: (_SUBJECT(of), headings.isdisjoint(of.commitments)))
+    for subject, rules in newest.items():
+        reserved = intersection(stake.facts.reserved, held[subject, False])
+        yield stake._replace(rules=rules, facts=stake.facts._replace(reserved=reserved))
 
 
 def _one_each(stakes: Sequence[Stake]) -> Sequence[Stake]:
