@@ -175,6 +175,8 @@ class Months:
             yield self.at(one.start + one.margin), name, bad
             yield self.at(one.end - one.margin), name, bad
             yield self.at(one.end), name, Outcome.OK
+        if not any(self.at(one.start) <= self.as_of <= self.at(one.end) for one in self.down[name]):
+            yield self.as_of, name, Outcome.OK  # so that what is over is known to be
         yield self.at(self.hours), name, Outcome.OK
 
     # ---------------------------------------------------------------------------------------------- drawn
