@@ -306,7 +306,7 @@ def test_a_claim_is_explained_from_its_window_to_its_credit(
     assert f"their sum / {len(claim['base']['invoices'])}" in told
     assert "2026-10 (october) 10 000.00 EUR" in told
     assert "9 The caps Clause 8: all penalties together" in told
-    assert "the reservations' references, and a last one that tells the end: notice" in told
+    assert "the references of reservations that tell the start and the end: notice" in told
     assert "an evidence bundle: missing" in told
 
 
