@@ -393,9 +393,9 @@ def spared_whole() -> Case:
     (first, _), (second, end) = case.outages[0][0], case.outages[1][0]
     return replace(
         case,
-        outages=[[(first, first + HOUR)], [(second, end)], [(end + HOUR, end + 2 * HOUR)]],
+        outages=[[(first, first + HOUR)], [(second, end)], [(end + HOUR, end + 5 * HOUR)]],
         pools=[[0], [1], [2]],
-        excluded=[(end + HOUR, end + 2 * HOUR)],
+        excluded=[(end + HOUR, end + 5 * HOUR)],
     )
 
 

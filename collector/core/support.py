@@ -160,9 +160,9 @@ class _Course(NamedTuple):
     """None while it goes on, or where the ticket does not tell."""
     over: Instant | None
     """By when it was over at the latest; None while it goes on."""
-    waiting: Spans
-    doubtful: Spans
     flags: tuple[str, ...]
+    waiting: Spans = NOTHING
+    doubtful: Spans = NOTHING
 
 
 def _response(told: _Told) -> _Course:
@@ -182,8 +182,6 @@ def _response(told: _Told) -> _Course:
         end=answered,
         # Whoever solves it has answered.
         over=solved if answered is None else answered,
-        waiting=NOTHING,
-        doubtful=NOTHING,
         flags=raised + disorder,
     )
 

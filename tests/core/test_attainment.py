@@ -140,7 +140,9 @@ def test_a_shortest_countable_outage_is_the_contracts_word() -> None:
 
     assert figure.down == 2 * 10 * S - 10_000 + 4 * 10 * S - 10_000
     assert figure.net.amount == 4 * 10 * S - 10_000
-    assert [line.kind for line in figure.ledger] == ["not-countable", "unreserved"]
+    short, left = figure.ledger
+    assert (short.kind, short.because) == ("not-countable", (f"s@{instant(0)}",))
+    assert (left.kind, left.because) == ("unreserved", ())
 
 
 def test_a_beta_service_is_measured_and_flagged() -> None:
@@ -239,3 +241,16 @@ def test_grace_comes_off_what_is_claimable_too() -> None:
 
     assert figure.net.amount == 3660 * S - 60_010_000 - 120 * S
     assert figure.claimable.down == at((2120, 3660))
+
+
+def test_grace_takes_edge_of_what_is_claimable_where_its_downtime_is_shorter() -> None:
+    """A2: an outage of 70 s between two times 10 s of EDGE has grace for all of it, reserved or not."""
+    made = watched("oxxxxxxxxo", "internet.access", burst=10)
+    told: dict[str, Any] = {"services": ("s",), "state": "delivered", "possible": ((-10, 95),)}
+
+    found = attainment(made.declare("n", "notice", 100, sent=100, received=100, **told), until=100)
+
+    assert found.edge == 20_020_000
+    assert found.claimable.down == NOTHING
+    assert found.claimable.worst == found.net.worst == Fraction(found.agreed - found.unknown, found.agreed)
+    assert next(line.because for line in found.ledger if line.kind == "grace") != ()

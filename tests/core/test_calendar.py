@@ -228,6 +228,8 @@ def test_offsets_west_of_utc_and_of_half_hours_are_told_right() -> None:
 
     assert zone.iso(12 * HOUR) == "1970-01-01T08:30:00-03:30"
     assert replace(zone, transitions=((0, 0),)).iso(12 * HOUR) == "1970-01-01T12:00:00+00:00"
+    nepal = replace(zone, transitions=((0, 5 * HOUR + 45 * MINUTE),))
+    assert nepal.reservation_deadline(12 * HOUR, 48, "full-hour") == 60 * HOUR + 15 * MINUTE
     assert zone.instant_of(date(1970, 1, 1), 8 * HOUR + 30 * MINUTE) == 12 * HOUR
 
 

@@ -265,6 +265,7 @@ def test_a_period_that_is_excluded_whole_has_no_figure_and_stays_open() -> None:
     found = attainment(made, until=600, readings={"excluded-time": "leaves-period"})
 
     assert (found.agreed, found.net.best, found.coverage, found.finding) == (0, None, None, "OPEN")
+    assert (found.net.amount, found.claimable.amount, found.observed.amount) == (0, 0, 0)
 
 
 def test_an_exclusion_over_unknown_time_changes_nothing() -> None:

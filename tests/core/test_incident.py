@@ -217,8 +217,13 @@ def test_the_line_of_grace_is_told_incident_by_incident() -> None:
 
     found = attainment(journal, until=500)
 
-    assert [line.amount for line in found.graces] == [120 * SECOND, 120 * SECOND]
-    assert len({line.because for line in found.graces}) == 2
+    first, second = (incident.id for incident in account(journal, until=500).incidents)
+    assert [(line.kind, line.amount, line.because) for line in found.graces] == [
+        ("grace", 120 * SECOND, (first,)),
+        ("grace", 120 * SECOND, (second,)),
+    ]
+    (line,) = (line for line in found.ledger if line.kind == "grace")
+    assert line.because == (first, second)
     assert sum(line.amount for line in found.graces) == _grace(found)
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from collector.core.account import draw, replay
 from collector.core.attainment import Degree, Losses, attained
 from collector.core.calendar import Calendar
+from collector.core.contract import Countable
 from collector.core.published import to_json
 from collector.core.timeline import DAY, HOUR, SECOND, Span
 from collector.core.window import Episode, Window, Worst, ending
@@ -99,6 +101,8 @@ def test_of_the_cases_that_were_hard_to_get_right_each_is(case: Case) -> None:
         bends = losses.bends(slide)
         assert {type(at) for at in bends} == {int}
         assert (bends[0], bends[-1]) == (slide.starts.start, slide.starts.end - 1)
+    for window in (Span(start, moved(start, case.months)) for start in case.starts() if case.admitted(start)):
+        assert losses(window) == case.lost(*window)
 
 
 @given(seeds.map(by_the_hour) | seeds.map(crossing))
@@ -288,13 +292,33 @@ def test_slides_are_every_start_and_end_as_the_calendar_says(
 
 @pytest.mark.parametrize(
     ("since", "days"),
-    [("2026-01-26", 8), ("2026-02-26", 4), ("2026-03-26", 8), ("2024-03-28", 6), ("2026-09-24", 4)],
+    [("2026-01-26", 8), ("2026-02-26", 4), ("2026-03-26", 8), ("2024-03-28", 6), ("2026-09-24", 2)],
     ids=["long to short", "short to long", "into a change", "a change at a month's end", "out of summer"],
 )
 def test_along_a_slide_windows_only_move(since: str, days: int) -> None:
     """Every hour of some days in Paris, where what is a month later turns in some way."""
     start = utc(datetime.fromisoformat(since))
     _every_start_and_end(calendar(), Span(start, start + days * DAY), 1)
+    _every_start_and_end(calendar(), Span(start, start + days * DAY - 12 * HOUR), 1)
+
+
+def test_slides_may_be_two_microseconds_short() -> None:
+    """One whose windows move, and one whose windows all end where the clock is put forward."""
+    moving, staying = (utc(datetime.fromisoformat(at)) for at in ("2027-02-27T02:30", "2027-02-28T02:30"))
+
+    (moves,), (stays,) = (calendar().slides(Span(at, at + 2), 1) for at in (moving, staying))
+
+    assert (moves.stays, stays.stays) == (False, True)
+    assert moves.last.end == moves.first.end + 1
+    assert stays.last.end == stays.first.end
+
+
+def test_a_midnight_that_comes_twice_bends_twice() -> None:
+    """The clock goes back an hour at half past midnight of March 1, and February 28 ends once more."""
+    start = utc(datetime.fromisoformat("2027-03-01T01:00"))
+    clock = replace(calendar(), transitions=((0, 0), (start + HOUR // 2, -HOUR)))
+
+    _every_start_and_end(clock, Span(start + HOUR // 6, start + DAY), 1)
 
 
 def _every_start_and_end(clock: Calendar, starts: Span, months: int) -> None:
@@ -305,3 +329,17 @@ def _every_start_and_end(clock: Calendar, starts: Span, months: int) -> None:
     for one in found:
         for at in {*range(*one.starts, HOUR), *range(one.starts.end - 1, one.starts.start - 1, -HOUR)}:
             assert one.window(at).end == clock.shift(at, months)
+
+
+def test_what_is_too_short_to_count_makes_no_window_the_worst() -> None:
+    """Three outages of two hours in one month, and one of five two months later."""
+    by = msgspec.structs.replace(contract(), countable=Countable(clause="x", minimum=3 * HOUR))
+    hours = "oxxo" * 3 + "o" * 1500 + "xxxxxo"
+    made = watched(hours, every=3600, burst=3600)
+
+    now = instant(len(hours) * 3600)
+    evidence = replay({made.origin: made.lines}, by, now)
+    found = draw(evidence, by, calendar(), as_of=now, asked=("worst",))
+
+    (worst_,) = found.attainments
+    assert worst_.net.amount == 4 * HOUR - 10_000
