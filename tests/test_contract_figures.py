@@ -181,7 +181,7 @@ def declared() -> list[Declaration]:
 
 
 def on_the_books() -> list[Declaration]:
-    """A complete ticket during the outages, a year and a half of invoices of which the newest is low, and a
+    """A complete ticket for each outage, a year and a half of invoices of which the newest is low, and a
     claim sent and a credit granted this year, which leave little under any cap."""
     months = [f"2025-{n:02}" for n in range(1, 13)] + [f"2026-{n:02}" for n in range(1, 7)]
     invoices = [
@@ -192,11 +192,15 @@ def on_the_books() -> list[Declaration]:
         )
         for k, month in enumerate(months)
     ]  # fmt: skip
-    return [
+    tickets = [
         Declaration(
-            seq=0, at=AS_OF - HOUR, id="t0", kind="ticket", by="x", scope=("*",), number="0", severity=1,
-            opened=START, complete=START,
-        ),
+            seq=0, at=AS_OF - HOUR, id=f"t-{k}", kind="ticket", by="x", scope=("*",), number=str(-k),
+            severity=1, opened=START + k * MINUTE, complete=START + k * MINUTE,
+        )
+        for k in (10, 25, 60)
+    ]  # fmt: skip
+    return [
+        *tickets,
         Declaration(
             seq=0, at=START - DAY, id="c", kind="claim", by="x", number="c", statement="s", account="a",
             amount_cents=5_000, state="sent", commitment="compute.zone", services=("other",),

@@ -184,8 +184,7 @@ def ticketed(service: Service, known: Known) -> Ticks:
     for outage in service.runs()[0]:
         begins, ends = min(outage["possible"]), max(outage["possible"]) + 1
         for one in known.of("ticket"):
-            solved = one.get("solved")
-            meanwhile = ends > one["opened"] // HOUR and (solved is None or begins < solved // HOUR)
+            meanwhile = begins <= one["opened"] // HOUR < ends
             if {"*", "r", service.name} & set(one["scope"]) and meanwhile:
                 found |= set(range(max(begins, one["complete"] // HOUR), ends))
     return found

@@ -206,7 +206,10 @@ def needs_ticket(ground: Ground) -> bool:
 
 
 def told_by(ticket: Declaration, stake: Stake) -> Spans:
-    """Of the outages that went on while a ticket was open, what came after it was complete."""
+    """Of the outages that went on when a ticket was opened, what came after it was complete.
+
+    SLA9: each incident takes a ticket of its own, so none tells of an outage that began after it was opened.
+    """
     if ticket.kind != "ticket" or ticket.complete is None:
         return NOTHING
     opened = ticket.complete if ticket.opened is None else ticket.opened
@@ -214,7 +217,7 @@ def told_by(ticket: Declaration, stake: Stake) -> Spans:
     told = spans(
         (max(outage.begins, complete), outage.ends)
         for outage in stake.facts.outages
-        if outage.ends > opened and (ticket.solved is None or outage.begins < ticket.solved)
+        if outage.begins <= opened < outage.ends
     )
     return intersection(told, concerned(ticket.scope or (), stake.watched))
 

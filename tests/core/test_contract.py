@@ -38,7 +38,7 @@ def test_what_is_no_ratio_is_refused_as_it_was_written(text: str) -> None:
 def invoiced(**more: Any) -> Journal:
     """A load balancer that was down for a day of a month invoiced at 100 EUR, with ticket and notices."""
     made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal", **more)
-    made.declare("t", "ticket", number="1", severity=1, opened=0, complete=0, scope=("*",))
+    made.declare("t", "ticket", number="1", severity=1, opened=instant(0), complete=instant(0), scope=("*",))
     for month in (f"{year}-{n:02}" for year in (2025, 2026) for n in range(1, 13)):
         made.declare(f"i-{month}", "invoice", account="a", month=month, amount_cents=10_000)
     told = {"services": ("s",), "state": "delivered", "possible": ((0, 27 * HOUR),)}

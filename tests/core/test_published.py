@@ -58,8 +58,8 @@ def journal() -> list[Line]:
         Journal().start().clock().plan([service("s", *promised, witnesses=1)], [probe(every=600, burst=60)])
     )
     made.declare(
-        "t", "ticket", 1, number="T", severity=1, opened=instant(1), complete=instant(1), scope=("*",),
-        waiting=((instant(5), instant(6)),), first_answer=instant(3000), solved=instant(9000),
+        "t", "ticket", 1, number="T", severity=1, opened=instant(3600), complete=instant(3600), scope=("*",),
+        waiting=((instant(3605), instant(3606)),), first_answer=instant(4000), solved=instant(9000),
     )  # fmt: skip
     made.declare(
         "m", "planned-maintenance", 2, standing="accepted", scope=("s",), spans=((9000, 9001),), sent=0

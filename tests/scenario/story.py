@@ -175,19 +175,23 @@ class _Story:
     # ------------------------------------------------------------------------------------ what was declared
 
     def _declared(self) -> Iterator[Mapping[str, Any]]:
-        """What the scenario declares; its invoices; a notice of each span that it says is reserved."""
+        """What the scenario declares; tickets of failures; invoices; notices of reserved spans."""
         yield from self.told.declared
+        failing = (one for one in self.said if one.what in ("down", "platform-throttled"))
+        for k, one in enumerate(failing if self.told.ticketed else ()):
+            at = dict.fromkeys(("opened", "complete", "at"), one.at)
+            yield {"id": f"ticket-{k + 1}", "kind": "ticket", "number": f"T-{k + 1}", "severity": 1, **at}
         for text, due in self.told.invoices.items():
             if due == "none":
                 raise ScenarioError('expected an amount like "1.00 EUR" on an invoice, got "none"')
             for month in months(text):
-                one = {
+                due_then = {
                     "kind": "invoice",
                     "account": "a",
                     "month": month,
                     "amount_cents": int(cents(due) or 0),
                 }
-                yield {"id": f"invoice-{month}", **one}
+                yield {"id": f"invoice-{month}", **due_then}
         for k, text in enumerate(self.told.reserved):
             end = text.partition(" to ")[2]
             came = {"state": "delivered", "sent": end, "received": end, "at": end}
@@ -215,7 +219,7 @@ class _Story:
             fields |= {"scope": ["*"]}
         for key, value in given.items():
             if key in moments:
-                fields[key] = self.times.instant(value)
+                fields[key] = self._instant(value)
             elif key in spans:
                 fields[key] = [list(self.times.span(text)) for text in value]
             elif key != "at":
@@ -224,7 +228,7 @@ class _Story:
         if strange:
             raise ScenarioError(f"{self.told.name}: declared[{k}]: unknown key {', '.join(sorted(strange))}")
         begin = self.said[0].at if self.said else self.end
-        at = self.times.instant(given["at"]) if "at" in given else begin
+        at = self._instant(given["at"]) if "at" in given else begin
 
         def write(journal: Journal, _: float) -> None:
             seq = len(journal.lines)
@@ -233,6 +237,9 @@ class _Story:
             )
 
         return at, 1 << 20, write
+
+    def _instant(self, given: str | Instant) -> Instant:
+        return self.times.instant(given) if isinstance(given, str) else given
 
 
 def _services(told: Told, named: Mapping[str, Mapping[str, Any]]) -> list[Service]:

@@ -138,6 +138,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     plans: dict[str, dict[str, dict[str, Any]]] = {}
     invoices: dict[str, str] = {}
     reserved: tuple[str, ...] = ()
+    ticketed: bool = False
     declared: tuple[dict[str, Any], ...] = ()
     timeline: str = ""
     window: str = ""

@@ -258,8 +258,9 @@ def owed(tmp_path: Path) -> Path:
     spans = ((BEGAN, BEGAN + HOUR + 100 * SECOND),)
     lines += [
         Declaration(
-            id="ticket", kind="ticket", number="T1", severity=1, opened=BEGAN, complete=BEGAN,
-            solved=BEGAN + HOUR, first_answer=BEGAN + 60 * SECOND, scope=("api",), **later,
+            id="ticket", kind="ticket", number="T1", severity=1, opened=BEGAN + 20 * SECOND,
+            complete=BEGAN + 20 * SECOND, solved=BEGAN + HOUR, first_answer=BEGAN + 80 * SECOND,
+            scope=("api",), **later,
         ),
         Declaration(
             id="notice", kind="notice", number="N1", services=("api",), possible=spans, certain=spans,
