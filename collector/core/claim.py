@@ -81,7 +81,7 @@ def claims(stakes: Iterable[Stake], ground: Ground) -> tuple[Claim, ...]:
         promised[stake.rules.account, promise].append(stake)
     found: list[Claim] = []
     for account in sorted({account for account, _ in promised}):
-        known = books(account, ground.declarations, ground.calendar, ground.contract.penalty)
+        known = books(account, ground.declarations, ground.calendar)
         drawn = [
             claim
             for (of, promise), concerned in sorted(promised.items())

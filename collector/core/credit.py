@@ -4,7 +4,6 @@ Amounts are exact fractions of a cent; only a document rounds, and down. Caps ar
 that is claimed together, so the order in which claims are drawn up does not matter.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -60,25 +59,31 @@ class Base(NamedTuple):
     missing: tuple[Month, ...]
 
 
+class Entry(NamedTuple):
+    """An amount that is credited, or asked for, for incidents of one or several months."""
+
+    months: frozenset[Month]
+    amount: Cents
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """What one account was invoiced, has been credited and has claims for, as far as declarations tell."""
 
     invoices: Mapping[Month, Declaration] = field(default_factory=dict)
-    credited: Mapping[Month, Cents] = field(default_factory=dict)
-    """Month of the incidents → what is settled for it, or asked for already."""
+    entries: Sequence[Entry] = ()
 
     def invoiced(self, month: Month) -> Cents | None:
         """The invoice of a month without VAT; None until it is in."""
         found = self.invoices.get(month)
         return None if found is None or found.amount_cents is None else Fraction(found.amount_cents)
 
-    def room(self, month: Month, penalty: Penalty | None) -> Cents | None:
-        """What clause 8 leaves of a month's invoice; None where it caps nothing or that is not in."""
-        invoice = self.invoiced(month)
-        if penalty is None or penalty.cap_of_invoice is None or invoice is None:
-            return None
-        return max(invoice * penalty.cap_of_invoice - self.credited.get(month, Fraction(0)), Fraction(0))
+    def credited(self, month: Month) -> Cents:
+        """What may be settled for incidents of a month, or asked for already.
+
+        A claim is declared as one amount, so each of its months has to allow for all that is left of it.
+        """
+        return sum((entry.amount for entry in self.entries if month in entry.months), Fraction(0))
 
     def base(self, window: Span, calendar: Calendar, penalty: Penalty) -> Base:
         """The mean of the last monthly invoices before the window's end (fewer if the account is younger).
@@ -104,7 +109,8 @@ class Books:
         """What is settled or asked for already, for incidents of the rolling year that ends then, or later:
         what came after shares a rolling year with the window too."""
         first = calendar.months_before(window_end, MONTHS["P1Y"])[0]
-        return sum((amount for month, amount in self.credited.items() if month >= first), Fraction(0))
+        late = (entry.amount for entry in self.entries if max(entry.months) >= first)
+        return sum(late, Fraction(0))
 
 
 _LIVE: frozenset[str] = frozenset({"sent", "delivered", "answered", "accepted"})
@@ -121,51 +127,24 @@ def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
     return declared.kind == "credit" and declared.claim in (claim.id, claim.number)
 
 
-def books(
-    account: str, declarations: Iterable[Declaration], calendar: Calendar, penalty: Penalty | None
-) -> Books:
+def books(account: str, declarations: Iterable[Declaration], calendar: Calendar) -> Books:
     """The books of an account. A claim that was credited counts as its credit, one that was refused not.
 
     Of what its credits leave, months that none of them is for are still asked for: those may be yet to come.
     """
-    known = list(declarations)
-    of = [d for d in known if d.account == account]
+    of = [d for d in declarations if d.account == account]
     credits = [d for d in of if d.kind == "credit"]
     # Of several invoices of one month the lowest counts: it leaves the customer least.
     invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
-    credited: dict[Month, Cents] = defaultdict(Fraction)
-    found = Books({d.month or "": d for d in invoices}, credited)
-    for credit in credits:
-        credited[credit.month or ""] += credit.amount_cents or 0
+    entries = [Entry(frozenset({d.month or ""}), Fraction(d.amount_cents or 0)) for d in credits]
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE:
             given = [credit for credit in credits if is_credit_for(claim, credit)]
-            amount = Fraction(claim.amount_cents or 0)
-            left = max(amount - sum(credit.amount_cents or 0 for credit in given), Fraction(0))
-            months = by_month(Fraction(1), asked_for(claim), calendar)
-            rooms = {month: found.room(month, penalty) for month in months}
-            for month, part in _as_capped(amount, months, rooms).items():
-                if month not in {credit.month for credit in given}:
-                    credited[month] += min(part, left)
-    return found
-
-
-def _as_capped(
-    amount: Cents, months: Mapping[Month, Fraction], rooms: Mapping[Month, Cents | None]
-) -> dict[Month, Cents]:
-    """What a claim asks for each month: by counted time, but no more than the cap had left of its invoice.
-
-    By time alone, a month of which little was left would hide what is asked for the others.
-    """
-    cut: dict[Month, Cents] = {}
-    while open_ := {month: share for month, share in months.items() if month not in cut}:
-        level = (amount - sum(cut.values(), Fraction(0))) / sum(open_.values(), Fraction(0))
-        rest = {month: level * share for month, share in open_.items()}
-        full = {m: room for m in open_ if (room := rooms[m]) is not None and room <= rest[m]}
-        if not full or len(full) == len(open_):
-            return {**cut, **rest}
-        cut |= full
-    return cut
+            left = Fraction((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given))
+            months = by_month(Fraction(1), asked_for(claim), calendar).keys() - {d.month for d in given}
+            if months and left > 0:
+                entries.append(Entry(frozenset(months), left))
+    return Books({d.month or "": d for d in invoices}, entries)
 
 
 def asked_for(claim: Declaration) -> Spans:
@@ -244,8 +223,10 @@ def total(amounts: Iterable[Cents | None]) -> Cents | None:
 def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: Penalty) -> Fraction | None:
     if penalty.cap_of_invoice is None:
         return Fraction(1)
-    room, wanted = books.room(month, penalty), total(ask.part(month) for ask in asks if month in ask.months)
-    return None if room is None or wanted is None else _scale(wanted, room)
+    invoice, wanted = books.invoiced(month), total(ask.part(month) for ask in asks if month in ask.months)
+    if invoice is None or wanted is None:
+        return None
+    return _scale(wanted, invoice * penalty.cap_of_invoice - books.credited(month))
 
 
 def _scale(wanted: Cents, room: Cents) -> Fraction:

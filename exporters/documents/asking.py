@@ -38,7 +38,7 @@ def blocked_by(claim: Claim) -> list[str]:
 
 def waiting_for(claims: Iterable[Claim], account: str, ground: Ground) -> list[Month]:
     """The months whose invoices must be in before any claim of an account has its credit: caps are shared."""
-    known = books(account, ground.declarations, ground.calendar, ground.contract.penalty)
+    known = books(account, ground.declarations, ground.calendar)
     penalty = ground.contract.penalty
     wanted: set[Month] = set()
     for claim in claims:

@@ -261,7 +261,7 @@ def _of_invoice(page: Page, one: Claim, together: Sequence[Claim], context: Cont
         invoice = known.invoiced(month) or Cents(0)
         asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
         limit = Limit(f"{share} of {_money(invoice, context)} invoiced", invoice * penalty.cap_of_invoice)
-        total += _shared(page, part, asked, limit, known.credited.get(month, Cents(0)), context)
+        total += _shared(page, part, asked, limit, known.credited(month), context)
     page.say(f"After {named}: {_money(total, context)}")
     assert total == one.after_invoice_cap
     page.gap()
@@ -349,7 +349,7 @@ def _upper(text: str) -> str:
 
 
 def _books(one: Claim, ground: Ground) -> Books:
-    return books(one.account, ground.declarations, ground.calendar, ground.contract.penalty)
+    return books(one.account, ground.declarations, ground.calendar)
 
 
 # --------------------------------------------------------------------------- 5, references; 6, what it waives

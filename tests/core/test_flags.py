@@ -131,7 +131,7 @@ def test_the_lower_of_two_invoices_is_on_the_books() -> None:
     made.declare("f", "invoice", **{**INVOICE, "amount_cents": 5})
     found = account(made, until=600)
 
-    assert books("a", found.ground.declarations, calendar(), contract().penalty).invoiced("2026-08") == 1
+    assert books("a", found.ground.declarations, calendar()).invoiced("2026-08") == 1
 
 
 def test_an_invoice_of_another_account_is_no_rival() -> None:

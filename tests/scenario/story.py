@@ -185,13 +185,13 @@ class _Story:
             if due == "none":
                 raise ScenarioError('expected an amount like "1.00 EUR" on an invoice, got "none"')
             for month in months(text):
-                due_then = {
+                invoice = {
                     "kind": "invoice",
                     "account": "a",
                     "month": month,
                     "amount_cents": int(cents(due) or 0),
                 }
-                yield {"id": f"invoice-{month}", **due_then}
+                yield {"id": f"invoice-{month}", **invoice}
         for k, text in enumerate(self.told.reserved):
             end = text.partition(" to ")[2]
             came = {"state": "delivered", "sent": end, "received": end, "at": end}
