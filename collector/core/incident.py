@@ -6,7 +6,7 @@ other deductions have left. It takes certain downtime first and, where that is s
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -74,12 +74,11 @@ def _split(told: Told) -> list[Outage]:
         return [outage]
     cuts.append(outage.ends)
     return [
-        Outage(
-            id=outage.id if start == outage.begins else f"{outage.service}@{start}",
-            service=outage.service,
+        replace(
+            outage,
+            id=f"{outage.service}@{start}",
             certain=within(outage.certain, Span(start, end)),
             possible=within(outage.possible, Span(start, end)),
-            open=outage.open,
         )
         for start, end in pairwise(cuts)
     ]
@@ -242,14 +241,14 @@ def graced(
     """
     taken: list[tuple[Spans, Spans]] = []
     each: list[tuple[str, Spans]] = []
-    here: tuple[Spans, Spans] = NOTHING, NOTHING
-    reach: Instant | None = None
+    here: tuple[Spans, Spans]
+    reach = NEVER
     for one in given if down or edge else ():
         assert grace is not None
         hull = Span(one.pool[0].start, one.pool[-1].end)
-        if reach is None or hull.start >= reach:
+        if hull.start >= reach:
             here = NOTHING, NOTHING
-        reach = hull.end if reach is None else max(reach, hull.end)
+        reach = max(reach, hull.end)
         left_down, left_edge = (
             difference(within(down, hull), here[0]),
             difference(within(edge, hull), here[1]),

@@ -147,7 +147,7 @@ def _unpack(packed: _Packed) -> Any:
 
 def limits(contract: Contract) -> dict[str, Duration]:
     """Latency commitment → its limit."""
-    return {c.id: c.limit for c in contract.commitments if c.measure == "latency" and c.limit is not None}
+    return {c.id: c.limit for c in contract.commitments if c.limit is not None}
 
 
 class Fold:

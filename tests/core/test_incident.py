@@ -93,6 +93,9 @@ def test_an_answer_within_an_outage_splits_it_under_the_safe_reading_only() -> N
 
     assert len(safe.outages) == 1
     assert [seconds(i.certain) for i in safe.incidents] == [[(60.01, 180)], [(300.01, 420)]]
+    assert [i.id for i in safe.incidents] == [safe.outages[0].id, f"s@{instant(240)}"]
+    assert safe.outages[0].id == f"s@{instant(0)}"
+    assert {one.incident.region for one in safe.stakes["s"][0].terms.spared} == {"r"}
     assert len(joined.incidents) == 1
     assert safe.attainments[0].net.amount == 0
     assert joined.attainments[0].net.amount == 239_980_000 - 120 * SECOND
@@ -256,3 +259,34 @@ def test_an_incident_is_of_its_region_and_goes_on_while_outages_follow_closely()
     assert first.outages == tuple(f"s@{instant(at)}" for at in (-1, 9, 399, 499))
     assert second.outages == (f"s@{instant(639)}",)
     assert first.begins == instant(0)
+
+
+def shared(*pools: tuple[float, float]) -> list[Spared]:
+    """An incident for each pool, named by its place."""
+    return [
+        Spared(Incident(id=str(k), region="r", certain=at(one), possible=at(one), outages=()), at(one))
+        for k, one in enumerate(pools)
+    ]
+
+
+@pytest.mark.parametrize("edge", [False, True])
+def test_each_of_three_incidents_takes_two_minutes_that_no_other_took(edge: bool) -> None:
+    """Certain downtime, or what may have been."""
+    time, pools = at((0, 1000)), shared(*[(0, 1000)] * 3)
+
+    taken_ = (
+        graced(NOTHING, time, pools, grace(), SAFE) if edge else graced(time, NOTHING, pools, grace(), SAFE)
+    )
+
+    assert seconds(taken_.edge if edge else taken_.down) == [(0, 360)]
+    assert seconds(taken_.down if edge else taken_.edge) == []
+
+
+def test_an_incident_that_goes_on_keeps_what_it_took_from_those_that_come_after() -> None:
+    """The first goes on over the second, which was up, and over the third; the fourth is for itself."""
+    pools = shared((0, 1000), (100, 200), (500, 600), (2000, 2100))
+
+    taken_ = graced(at((500, 1000), (2000, 2100)), NOTHING, pools, grace(), SAFE)
+
+    assert [(id, seconds(part)) for id, part in taken_.each] == [("0", [(500, 620)]), ("3", [(2000, 2100)])]
+    assert taken_.because == ("0", "3")

@@ -379,3 +379,29 @@ def test_values_before_1970_and_below_nothing_are_kept_too() -> None:
 
     ((values, errors),) = kept.sent_in(Span(-5, -4))
     assert (values.tolist(), errors.tolist()) == ([-7], [-9])
+
+
+def test_what_another_probe_misses_ends_no_excursion() -> None:
+    made = Journal().start().clock().plan([service("s", MESH)], [probe(), probe("q")])
+    made.sample(0, value=11 * MS).sample(1, value=12 * MS, probe="q").sample(5, FAILED, "q")
+
+    found = replay({"v-1": made.sample(10, value=11 * MS).lines}, contract(), instant(60)).latencies["v-1"]
+
+    assert [(e.probe, e.samples) for e in found.excursions] == [("q", 1), ("p", 2)]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_fold_that_was_emptied_goes_on(keep: bool) -> None:
+    made, fold = timed(5 * MS), Fold(limits(contract()), keep=keep)
+    for line in made.lines:
+        fold.feed(line)
+    first = fold.take()
+    fold.feed(made.sample(10, value=6 * MS).lines[-1])
+
+    second = fold.take()
+
+    assert [[(j.within, j.hour) for j in found.judged] for found in (first, second)] == (
+        [[], []] if keep else [[(1, instant(-800))]] * 2
+    )
+    assert [len(found.sketches) for found in (first, second)] == ([0, 0] if keep else [1, 1])
+    assert [list(found.values) for found in (first, second)] == ([["p"], ["p"]] if keep else [[], []])

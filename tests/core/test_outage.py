@@ -12,7 +12,7 @@ def test_unknown_inside_an_outage_does_not_end_it() -> None:
     (outage,) = found.outages
     assert seconds(outage.certain) == [(20, 30), (40, 50)]
     assert seconds(outage.possible) == [(10, 30), (40, 50)]
-    assert not outage.open
+    assert outage.open is False
 
 
 def test_edge_alone_is_a_blip_and_never_counted() -> None:

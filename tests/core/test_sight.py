@@ -226,6 +226,8 @@ def test_a_journal_that_begins_in_the_middle_is_counted_from_its_first_plan() ->
     journal = watched("ooo").plan([service()], [probe()], 25).sample(30)
     journal.lines = journal.lines[4:]
 
+    heard = track(journal).testimony()
+    assert (heard.origin, heard.vantage, heard.began) == ("v-1", "v-1", journal.lines[0].at)
     assert told(journal) == [(30, 30.01, "up")]
 
 
@@ -372,3 +374,21 @@ def test_a_clock_that_turned_bad_stays_so_to_the_last_line() -> None:
 
     assert track(bad).testimony().harvest.untrusted == []
     assert track(bad.sample(10)).testimony().harvest.untrusted == [Span(instant(5), instant(10.01))]
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_whichever_line_is_the_first_that_is_left_the_journal_begins_with_it(first: int) -> None:
+    """Lines that an origin no longer has are not holes in what it has."""
+    journal = watched("oooo")
+    journal.lines = journal.lines[first:]
+
+    heard = track(journal).testimony()
+
+    assert heard.began == journal.lines[0].at
+    assert heard.harvest.holes == []
+
+
+def test_after_a_recovery_an_answer_on_the_heels_of_another_is_up() -> None:
+    journal = watched("x").sample(5, took=1).sample(6, took=1).sample(8)
+
+    assert told(journal) == [(0, 5, "edge"), (5, 6, "answered"), (6, 8.01, "up")]
