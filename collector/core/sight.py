@@ -297,7 +297,7 @@ class Track:
             "seq": self.seq,
             "began": self.began,
             "until": self.until,
-            "plan": None if self.plan is None else msgspec.to_builtins(self.plan),
+            "plan": msgspec.to_builtins(self.plan),
             "whole": self._whole,
             "holes": self._holes,
             "clock_seen": self._clock_seen,
@@ -312,7 +312,7 @@ class Track:
         track = cls(snapshot["origin"])
         track.vantage, track.seq = snapshot["vantage"], snapshot["seq"]
         track.began, track.until = snapshot["began"], snapshot["until"]
-        track.plan = None if snapshot["plan"] is None else msgspec.convert(snapshot["plan"], Plan)
+        track.plan = msgspec.convert(snapshot["plan"], Plan | None)
         track._whole, track._clock_seen = snapshot["whole"], snapshot["clock_seen"]
         track._holes = [Hole(first, last, Span(*span)) for first, last, span in snapshot["holes"]]
         track._untrusted_since = snapshot["untrusted_since"]
@@ -424,8 +424,7 @@ class Track:
                 self._start(line)
             case Stop():
                 self._interrupt_all()
-            case _:  # host, anchor, rotate: nothing of them is counted
-                pass
+            # Of others (host, anchor, rotate) nothing is counted.
 
     def _start(self, line: Start) -> None:
         if line.format > FORMAT:

@@ -392,3 +392,25 @@ def test_after_a_recovery_an_answer_on_the_heels_of_another_is_up() -> None:
     journal = watched("x").sample(5, took=1).sample(6, took=1).sample(8)
 
     assert told(journal) == [(0, 5, "edge"), (5, 6, "answered"), (6, 8.01, "up")]
+
+
+def test_among_missing_lines_may_have_been_the_plan_that_names_a_probe() -> None:
+    journal = watched("oo").sample(20, OK, "q").sample(30, OK, "q")
+    del journal.lines[4]
+
+    assert told(journal) == [(0, 0.01, "up")]
+
+
+def test_a_line_may_be_a_second_older_than_the_run_that_it_tells() -> None:
+    """T4: a clock's error is tolerated up to a second; more, and the line contradicts itself."""
+    for early, seen_ in ((S, [(0, 10.01, "up")]), (S + 1, [(0, 0.01, "up")])):
+        journal = watched("o").sample(10)
+        journal.lines[-1] = msgspec.structs.replace(journal.lines[-1], at=instant(10.01) - early)
+
+        assert told(journal) == seen_
+
+
+def test_a_clock_that_is_set_where_a_plan_begins_repeats_no_plan() -> None:
+    journal = watched("", clocked=False).clock(0, step=1).sample(10)
+
+    assert len(track(journal).testimony().harvest.plans) == 1
