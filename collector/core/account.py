@@ -328,7 +328,7 @@ class _Drawing:
         for name, watched in sorted(self.watched.items()):
             probes = dict.fromkeys(w for _, watch in watched for w in watch.probes)
             for id in dict.fromkeys(id for _, watch in watched for id in watch.rules.commitments):
-                yield name, watched, self._commitment(id, name), probes
+                yield name, watched, self.contract.commitment(id), probes
 
     def _latencies(self, span: Span) -> Iterable[LatencyFigure]:
         for name, _, commitment, probes in self._promised():

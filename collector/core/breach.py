@@ -132,7 +132,7 @@ def _live(stake: Stake, ground: Ground) -> Iterable[Declaration]:
 def sliding(stake: Stake, ground: Ground) -> Iterator[Breach]:
     """Of each episode of the sliding window, the worst position that the reading `claim-clock` allows."""
     slides = positions(stake.commitment.window, ground.calendar, stake.began, ground.as_of)
-    if slides and intersection(stake.facts.states.down, stake.facts.reserved):
+    if intersection(stake.facts.states.down, stake.facts.reserved):
         yield from _CLOCKS[ground.readings["claim-clock"]](stake, slides, ground)
 
 

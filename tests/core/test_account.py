@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.account import Account, draw, replay
+from collector.core.account import Account, draw, replay, settle
 from collector.core.contract import InForce
 from collector.core.published import to_json
 from collector.core.record import Outcome, Reason
+from collector.core.timeline import Span
 from collector.errors import UncountableJournal, UsageError
 from tests.strategies import (
     Journal,
@@ -23,6 +24,7 @@ from tests.strategies import (
     control,
     instant,
     probe,
+    seconds,
     service,
     watched,
 )
@@ -123,7 +125,7 @@ def test_a_reading_moves_from_safe_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("moved", [{"no-such": "x"}, {"overrun": "never"}])
 def test_an_unknown_reading_is_refused_with_the_known_ones(moved: Mapping[str, str]) -> None:
-    with pytest.raises(UsageError, match=r"expected one of .*overrun=as-announced\|until-it-ends"):
+    with pytest.raises(UsageError, match=r"expected one of .*, overrun=as-announced\|until-it-ends, "):
         account(watched("oo"), until=20, readings=moved)
 
 
@@ -235,7 +237,11 @@ def test_what_is_no_availability_has_no_attainment() -> None:
 
 
 def test_a_commitment_that_the_contract_lacks_is_refused_by_name() -> None:
-    with pytest.raises(UncountableJournal, match=r'service "s": contract .* has no commitment "no\.such"'):
+    with pytest.raises(
+        UncountableJournal,
+        match=r'service "s": contract .* has no commitment "no\.such"; draw the '
+        r"account by the contract that the plan names$",
+    ):
         account(watched("oo", "no.such"), until=20)
 
 
@@ -308,3 +314,56 @@ def test_of_evidence_that_reaches_further_only_what_was_declared_by_then_counts(
     ]
 
     assert known == [[], ["f"]]
+
+
+def test_an_account_shows_what_its_figures_were_drawn_from() -> None:
+    found = account(watched("oxxxoo", burst=10), until=100)
+
+    ((span, watch),) = found.watched["s"]
+    assert (span, [one.probe for one in watch.probes]) == (Span(instant(0), instant(100)), ["p"])
+    assert seconds(found.states["s"].down) == [(10.01, 30)]
+    assert found.runs["s"].outages == found.outages
+    assert [stake.commitment.id for stake in found.stakes["s"]] == ["load-balancer.availability"]
+    assert (found.ground.as_of, found.ground.readings) == (instant(100), found.readings)
+
+
+def test_where_nothing_was_kept_of_an_origin_no_value_and_no_object_counts() -> None:
+    """An index may know the states of an origin before it knows its values."""
+    promised = "internal-network.latency", "object-storage.durability"
+    made = Journal().start().clock().plan([service("s", *promised)], [probe()])
+    made.sample(0, value=5, facts={"object": "o", "did": "written"})
+    evidence = replay({made.origin: made.lines}, contract(), instant(10))
+
+    kept, lost = (
+        draw(of, contract(), calendar(), as_of=instant(10))
+        for of in (evidence, evidence._replace(latencies={}, objects={}))
+    )
+
+    assert [(one.service, one.within) for one in kept.latency] == [("s", 1)]
+    assert [(one.service, one.written) for one in kept.durability] == [("s", 1)]
+    assert [(one.service, one.within) for one in lost.latency] == [("s", 0)]
+    assert [(one.service, one.written) for one in lost.durability] == [("s", 0)]
+
+
+@pytest.mark.parametrize(
+    ("noticed", "as_of", "shown"),
+    [(False, 100, True), (True, 100, True), (True, 4 * 86_400, True), (False, 4 * 86_400, False)],
+    ids=["may be reserved", "is reserved", "was reserved", "was let go"],
+)
+def test_an_outage_before_the_window_is_told_while_there_is_something_to_say(
+    noticed: bool, as_of: float, shown: bool
+) -> None:
+    made = watched("oxxxoo", burst=10)
+    if noticed:
+        told: dict[str, Any] = {"services": ("s",), "state": "delivered", "possible": ((0, 50),)}
+        made.declare("n", "notice", 90, sent=90, received=90, **told)
+
+    found = settle(account(made, until=99, as_of=as_of, over=(60, 99)))
+
+    assert [one.service for one in found.reservations] == (["s"] if shown else [])
+
+
+def test_of_what_no_availability_was_promised_nothing_is_reserved() -> None:
+    found = settle(account(watched("oxxxoo", "internal-network.latency", burst=10), until=99))
+
+    assert found.reservations == ()

@@ -84,3 +84,11 @@ def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_conte
 
     assert [one.about for one in asked.deadlines if one.task == "contest"] == ["late"]
     assert [one for one in asked.deadlines if one.task != "contest"] == list(unasked.deadlines)
+
+
+def test_a_claim_for_a_sliding_window_is_for_its_worst_position() -> None:
+    drawn = account(invoiced(), until=30 * HOUR, as_of=30 * HOUR, readings={"claim-clock": "claimed-window"})
+
+    kinds = {claim.kind: claim.attainment.window.kind for claim in settle(drawn).claims}
+
+    assert kinds == {"sliding": "worst"}
