@@ -35,10 +35,11 @@ def test_what_is_no_ratio_is_refused_as_it_was_written(text: str) -> None:
 # ------------------------------------------------------------------------------------- what one leaves out
 
 
-def invoiced(**more: Any) -> Journal:
+def invoiced(**ticket: Any) -> Journal:
     """A load balancer that was down for a day of a month invoiced at 100 EUR, with ticket and notices."""
-    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal", **more)
-    made.declare("t", "ticket", number="1", severity=1, opened=instant(0), complete=instant(0), scope=("*",))
+    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal")
+    times = {"opened": instant(0), "complete": instant(0), **ticket}
+    made.declare("t", "ticket", number="1", severity=1, scope=("*",), **times)
     for month in (f"{year}-{n:02}" for year in (2025, 2026) for n in range(1, 13)):
         made.declare(f"i-{month}", "invoice", account="a", month=month, amount_cents=10_000)
     told = {"services": ("s",), "state": "delivered", "possible": ((0, 27 * HOUR),)}
@@ -89,6 +90,36 @@ def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_conte
 def test_a_claim_for_a_sliding_window_is_for_its_worst_position() -> None:
     drawn = account(invoiced(), until=30 * HOUR, as_of=30 * HOUR, readings={"claim-clock": "claimed-window"})
 
-    kinds = {claim.kind: claim.attainment.window.kind for claim in settle(drawn).claims}
+    (claim,) = settle(drawn).claims
 
-    assert kinds == {"sliding": "worst"}
+    assert (claim.kind, claim.attainment.window.kind) == ("sliding", "worst")
+    assert claim.id == f"load-balancer.availability/s/sliding@{instant(HOUR + 0.01)}"
+
+
+@pytest.mark.parametrize(
+    ("ticket", "found"),
+    [
+        ({"opened": None, "complete": instant(2 * HOUR)}, 1),
+        ({"opened": instant(3 * HOUR), "complete": instant(2 * HOUR)}, 1),
+        ({"opened": instant(28 * HOUR), "complete": instant(2 * HOUR)}, 0),
+        ({"opened": instant(0), "complete": None}, 0),
+    ],
+)
+def test_a_ticket_tells_of_what_went_on_when_it_was_opened(ticket: dict[str, Any], found: int) -> None:
+    """One whose opening nobody told was opened when it was complete; one after the outage tells nothing."""
+    drawn = account(
+        invoiced(**ticket), until=30 * HOUR, as_of=30 * HOUR, readings={"window": "larger-credit"}
+    )
+
+    assert len(settle(drawn).claims) == found
+
+
+def test_what_was_let_go_without_a_penalty_had_no_base() -> None:
+    bare = msgspec.structs.replace(contract(), penalty=None)
+    drawn = account(
+        invoiced(), until=30 * HOUR, as_of=60 * DAY, by=bare, readings={"window": "larger-credit"}
+    )
+
+    (claim, *_) = settle(drawn).claims
+
+    assert (claim.state, claim.base) == ("late", (None, {}, ()))
