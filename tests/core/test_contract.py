@@ -35,9 +35,9 @@ def test_what_is_no_ratio_is_refused_as_it_was_written(text: str) -> None:
 # ------------------------------------------------------------------------------------- what one leaves out
 
 
-def invoiced(**ticket: Any) -> Journal:
+def invoiced(*commitments: str, **ticket: Any) -> Journal:
     """A load balancer that was down for a day of a month invoiced at 100 EUR, with ticket and notices."""
-    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal")
+    made = watched("o" + "x" * 26 + "ooo", *commitments, every=HOUR, burst=HOUR, via="internal")
     times = {"opened": instant(0), "complete": instant(0), **ticket}
     made.declare("t", "ticket", number="1", severity=1, scope=("*",), **times)
     for month in (f"{year}-{n:02}" for year in (2025, 2026) for n in range(1, 13)):
@@ -123,3 +123,36 @@ def test_what_was_let_go_without_a_penalty_had_no_base() -> None:
     (claim, *_) = settle(drawn).claims
 
     assert (claim.state, claim.base) == ("late", (None, {}, ()))
+
+
+def test_a_claim_says_all_that_it_needs_and_by_what_it_has_it() -> None:
+    """C5. Nobody has decided on a deduction, nor put evidence on record; what is about others is no proof."""
+    made = invoiced("object-storage.access-api")
+    for id, of in (("mine", "a"), ("theirs", "b")):
+        made.declare(f"zones-{id}", "deployment", account=of, zones=("r-a", "r-b"))
+    made.declare("open", "force-majeure", spans=((2 * HOUR, 3 * HOUR),), scope=("*",), standing=None)
+    drawn = account(made, until=30 * HOUR, as_of=30 * HOUR, readings={"claim-clock": "claimed-window"})
+
+    claim = settle(drawn).claims[0]
+
+    assert [(need.what, need.met, need.by) for need in claim.needs] == [
+        ("calculation", True, ()),
+        ("reservations", True, ("n",)),
+        ("decided-deductions", False, ("open",)),
+        ("ticket", True, ("t",)),
+        ("all-zones", True, ("zones-mine",)),
+        ("no-arrears", True, ()),
+        ("evidence", False, ()),
+    ]
+
+
+def test_what_is_reached_through_the_internet_needs_a_second_vantage_point() -> None:
+    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR)
+    made.declare("t", "ticket", number="1", severity=1, scope=("*",), opened=instant(0), complete=instant(0))
+    told: dict[str, Any] = {"services": ("s",), "state": "delivered", "possible": ((0, 27 * HOUR),)}
+    made.declare("n", "notice", 28 * HOUR, sent=28 * HOUR, received=28 * HOUR, **told)
+    drawn = account(made, until=30 * HOUR, as_of=30 * HOUR, readings={"claim-clock": "claimed-window"})
+
+    (claim,) = settle(drawn).claims
+
+    assert ("two-witnesses", False) in [(need.what, need.met) for need in claim.needs]
