@@ -413,3 +413,12 @@ def interlocked() -> Case:
     first = case.outages[0][0][0]
     outages = [[(first + k * HOUR, first + (k + 6) * HOUR)] for k in (0, 12, 24)]
     return replace(case, as_of=moved(first, 1) + 3 * DAY, outages=outages, pools=[[0, 2], [1]])
+
+
+def just_reached() -> Case:
+    """The first outage is all that may be lost, to the microsecond; with the second it is too much."""
+    case = dipping()
+    first = case.outages[0][0][0]
+    outages = [[(first + k * HOUR, first + (k + 2) * HOUR)] for k in (0, 10)]
+    target = 1 - Fraction(2, 31 * 24)
+    return replace(case, as_of=moved(first, 1) + 3 * DAY, outages=outages, pools=[], target=target)

@@ -254,3 +254,10 @@ def test_grace_takes_edge_of_what_is_claimable_where_its_downtime_is_shorter() -
     assert found.claimable.down == NOTHING
     assert found.claimable.worst == found.net.worst == Fraction(found.agreed - found.unknown, found.agreed)
     assert next(line.because for line in found.ledger if line.kind == "grace") != ()
+
+
+def test_a_notice_that_did_not_leave_takes_nothing_from_the_next() -> None:
+    made = outage(state="intended")
+    told: dict[str, Any] = {"services": ("s",), "state": "delivered", "possible": ((0, 4000),)}
+
+    assert claimable(made.declare("o", "notice", 4000, sent=4000, received=4000, **told)) == (60.01, 3660)

@@ -28,6 +28,7 @@ from tests.sliding import (
     in_the_window,
     interlocked,
     judged,
+    just_reached,
     lowered_at_a_month_end,
     made_up,
     moved,
@@ -88,6 +89,7 @@ HARD: dict[str, Case] = {
     "spared whole": spared_whole(),
     "in the window": in_the_window(),
     "interlocked": interlocked(),
+    "just reached": just_reached(),
 }
 
 
@@ -166,7 +168,7 @@ def test_positions_that_end_too_late_to_be_known_do_not_part_an_episode() -> Non
 
 
 def test_without_positions_none_is_the_worst() -> None:
-    with pytest.raises(ValueError, match="expected positions of a window, got none"):
+    with pytest.raises(ValueError, match=r"^expected positions of a window, got none$"):
         judged(dipping(), ())
 
 

@@ -208,3 +208,59 @@ def test_who_comes_to_watch_another_service_parts_nothing_of_this_one() -> None:
 
     assert [span for span, _ in found["s"]] == [Span(instant(0), instant(100))]
     assert [span for span, _ in found["t"]] == [Span(instant(50), instant(100))]
+
+
+def test_answers_are_told_whatever_the_state_of_the_service_and_under_every_plan() -> None:
+    """G1: UP, and the own time of an answer beside a failure; of both plans, and of both probes."""
+    both = [probe(burst=10), probe("q", burst=10)]
+    journal = Journal().start().plan([service()], both)
+    journal.seen("oo").seen("xx", 0.001, probe="q").plan([service(witnesses=1)], both, 15)
+    journal.seen("xox", 20).seen("xxx", 20.001, probe="q").in_order()
+
+    assert seconds(states(journal).answered) == [(0, 10.01), (30, 30.01)]
+
+
+def test_rules_that_change_just_when_another_origin_fell_silent_contradict_nothing() -> None:
+    here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
+    there = Journal("w-1", "w").start().plan([service()], [probe(burst=10)]).seen("o")
+    there.plan([service(down_when="any")], [probe(burst=10)], 10.01).seen("oo", 20)
+
+    assert seconds(states(here, there).up) == [(0, 10.01)]
+
+
+def test_one_control_that_answers_is_enough_whichever() -> None:
+    """S6: the first answers until 20.01, the second from 30; between them nothing is held against anybody."""
+    controls = [control("c"), control("d")]
+    journal = Journal().start().plan([service()], [probe(burst=10), *controls]).seen("xxxxxx")
+    journal.seen("ooo???", 0.001, probe="c").seen("???ooo", 0.002, probe="d").in_order()
+
+    assert seconds(states(journal).down) == [(0.01, 20.011), (30.002, 50)]
+
+
+def test_a_control_that_was_planned_and_never_heard_of_does_not_answer() -> None:
+    journal = Journal().start().plan([service()], [probe(burst=10), control()]).seen("xxx")
+
+    assert (states(journal).down, states(journal).edge) == ((), ())
+
+
+def test_of_three_vantage_points_two_are_witnesses_enough() -> None:
+    """V1; the third is blind, and V2 leaves it out where the others will do."""
+    seen_by = {"v": "xxx", "w": "xxx", "x": "???"}
+    journals = [
+        Journal(f"{name}-1", name).start().plan([service()], [probe(burst=10)]).seen(pattern)
+        for name, pattern in seen_by.items()
+    ]
+
+    assert seconds(states(*journals).down) == [(0.01, 20)]
+    assert seconds(states(journals[0], journals[2]).down) == []
+
+
+def test_what_was_seen_of_a_resource_itself_stays_beside_what_its_equivalents_make_of_it() -> None:
+    services = [service("s", equivalents=("t",)), service("t")]
+    journal = Journal().start().plan(services, [probe("p", "s", burst=10), probe("q", "t", burst=10)])
+    journal.seen("oxxo").seen("oooo", 0.001, probe="q").in_order()
+
+    found = states(journal)
+
+    assert seconds(found.answered) == [(0, 0.01), (30, 30.01)]
+    assert seconds(found.unwitnessed) == [(0, 1000)]
