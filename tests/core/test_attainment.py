@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from collector.core.account import settle
 from collector.core.attainment import Facts, Terms, attained, found
 from collector.core.contract import Countable, ratio
 from collector.core.timeline import DAY, NOTHING, SECOND, Duration, Span, Spans
 from collector.core.verdict import States
 from collector.core.window import Window
-from tests.strategies import Journal, S, at, attainment, contract, instant, watched
+from tests.strategies import Journal, S, account, at, attainment, contract, instant, watched
 
 DAYS = 86_400
 
@@ -261,3 +262,18 @@ def test_a_notice_that_did_not_leave_takes_nothing_from_the_next() -> None:
     told: dict[str, Any] = {"services": ("s",), "state": "delivered", "possible": ((0, 4000),)}
 
     assert claimable(made.declare("o", "notice", 4000, sent=4000, received=4000, **told)) == (60.01, 3660)
+
+
+def test_a_notice_documents_nothing_that_had_not_happened_when_it_was_written() -> None:
+    """Written at 1000 and arrived at 2000; where nobody says when it was written, it was when it arrived."""
+
+    def notices(**times: Any) -> list[str]:
+        made = outage(possible=((2500, 3000),), **times)
+        return [id for one in settle(account(made, until=4000)).reservations for id in one.notices]
+
+    assert notices(sent=1000, received=4000) == []
+    assert notices(sent=None, received=2000) == []
+    assert notices(sent=None, received=4000) == ["n"]
+    assert notices(sent=None, received=None) == ["n"]
+    assert notices(sent=4000, received=4000, state="intended") == []
+    assert notices(sent=4000, received=4000, services=("t",)) == []

@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.account import Account, Settlement, settle
+from collector.core.account import Account, Settlement, draw, replay, settle
 from collector.core.contract import Contract, ratio
-from tests.strategies import Journal, account, contract, instant, watched
+from collector.core.effect import effects
+from collector.core.timeline import Span
+from tests.strategies import Journal, account, calendar, contract, instant, watched
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -156,3 +158,18 @@ def test_what_is_reached_through_the_internet_needs_a_second_vantage_point() -> 
     (claim,) = settle(drawn).claims
 
     assert ("two-witnesses", False) in [(need.what, need.met) for need in claim.needs]
+
+
+def test_a_claim_is_among_what_is_to_be_done_by_its_name_and_a_reading_may_take_it_away() -> None:
+    made = invoiced(complete=None)
+    given: dict[str, Any] = {"as_of": instant(30 * HOUR), "asked": (Span(instant(0), instant(30 * HOUR)),)}
+    evidence = replay({made.origin: made.lines}, contract(), instant(30 * HOUR))
+    arguable = {"ticket": "support-only"}
+
+    drawn = settle(draw(evidence, contract(), calendar(), readings=arguable, **given))
+    moves = effects(evidence, contract(), calendar(), readings=arguable, **given)
+
+    (claim,) = drawn.claims
+    assert claim.credit is not None
+    assert [one.about for one in drawn.deadlines if one.task == "claim"] == [claim.id]
+    assert {one.reading: one.credit for one in moves}["ticket"] == {"a": (claim.credit, Fraction(0))}
