@@ -173,3 +173,18 @@ def test_a_claim_is_among_what_is_to_be_done_by_its_name_and_a_reading_may_take_
     assert claim.credit is not None
     assert [one.about for one in drawn.deadlines if one.task == "claim"] == [claim.id]
     assert {one.reading: one.credit for one in moves}["ticket"] == {"a": (claim.credit, Fraction(0))}
+
+
+@pytest.mark.parametrize("period", ["rolling-year", "claim"])
+def test_the_cap_of_all_penalties_is_a_share_of_the_base(period: str) -> None:
+    """Half of what clause 8 would leave: 15 EUR of a base of 100."""
+    penalty = contract().penalty
+    assert penalty is not None
+    by = msgspec.structs.replace(
+        contract(), penalty=msgspec.structs.replace(penalty, cap_of_base=Fraction(15, 100))
+    )
+    readings = {"window": "larger-credit", "cap-period": period}
+
+    (claim,) = settle(account(invoiced(), until=30 * HOUR, as_of=30 * HOUR, by=by, readings=readings)).claims
+
+    assert (claim.after_invoice_cap, claim.credit) == (Fraction(3000), Fraction(1500))

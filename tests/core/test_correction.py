@@ -132,3 +132,14 @@ def test_one_id_that_says_two_things_is_refused_by_name() -> None:
         UncountableJournal, match=f'v-1:{first} and v-1:{first + 1}: declaration "a" says two'
     ):
         account(made, until=600)
+
+
+def test_what_stands_is_told_in_the_order_of_ids_whenever_it_was_written() -> None:
+    """Also where the clock was set back between two lines: what is dated later is not known yet."""
+    made = journal().declare("c", "note", 90, text="late").declare("b", "note", 60, text="first")
+    made.declare("a", "note", 70, text="second")
+    evidence = replay({made.origin: made.lines}, contract(), instant(1000))
+
+    known = stated(evidence.testimonies, instant(80)).declarations
+
+    assert [one.id for one in known] == ["a", "b"]
