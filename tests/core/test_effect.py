@@ -4,6 +4,7 @@ from typing import Any
 
 from collector.core.account import replay
 from collector.core.effect import Effect, effects
+from collector.core.record import Outcome, Reason
 from collector.core.timeline import Span
 from tests.strategies import Journal, S, calendar, contract, instant, watched
 
@@ -16,8 +17,8 @@ def excluded() -> Journal:
 
 
 def told(made: Journal, *asked: Any, **more: Any) -> dict[str, Effect]:
-    evidence = replay({made.origin: made.lines}, contract(), instant(600))
     given: dict[str, Any] = {"as_of": instant(600), "asked": asked, **more}
+    evidence = replay({made.origin: made.lines}, contract(), given["as_of"])
     return {one.reading: one for one in effects(evidence, contract(), calendar(), **given)}
 
 
@@ -35,10 +36,17 @@ def test_the_figures_that_a_reading_moves_are_told_before_and_after_and_no_other
 
 
 def test_the_worst_window_is_compared_with_the_worst_wherever_it_lies() -> None:
-    (figure,) = told(excluded(), "worst")["excluded-time"].figures
+    """Down for an hour, and two months later the platform refused everybody for longer."""
+    made = watched("oxxo" + "o" * 1500, every=3600, burst=3600)
+    for hour in range(1504, 1509):
+        made.sample(hour * 3600, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
+    made.sample(1509 * 3600)
+
+    (figure,) = told(made, "worst", as_of=instant(1509 * 3600 + 1))["platform-throttle"].figures
 
     assert figure.after is not None
-    assert figure.before.agreed - figure.after.agreed == 100 * S
+    assert figure.before.window.span.end < figure.after.window.span.start
+    assert (figure.before.down, figure.after.down) == (3600 * S - 10_000, 4 * 3600 * S - 10_000)
 
 
 def test_all_is_told_of_a_reading_that_is_not_the_safe_one_too() -> None:
