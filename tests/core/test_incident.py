@@ -95,6 +95,7 @@ def test_an_answer_within_an_outage_splits_it_under_the_safe_reading_only() -> N
     assert [seconds(i.certain) for i in safe.incidents] == [[(60.01, 180)], [(300.01, 420)]]
     assert [i.id for i in safe.incidents] == [safe.outages[0].id, f"s@{instant(240)}"]
     assert safe.outages[0].id == f"s@{instant(0)}"
+    assert [seconds(i.possible) for i in safe.incidents] == [[(0, 240)], [(240, 480.01)]]
     assert {one.incident.region for one in safe.stakes["s"][0].terms.spared} == {"r"}
     assert len(joined.incidents) == 1
     assert safe.attainments[0].net.amount == 0
