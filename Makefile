@@ -51,7 +51,7 @@ core: $(READY_DEV)  ## the rules of the account by their worked examples, in sec
 	    --cov=collector/core --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .PHONY: mutants
-mutants: $(READY_MUTANTS)  ## break the core in thousands of ways and see the fast tests fail: an hour; OF='collector.core.outage*'
+mutants: $(READY_MUTANTS)  ## break the core in thousands of ways and see the fast tests fail: two hours; OF='collector.core.outage*'
 	$(BIN)/mutmut run $(if $(OF),"$(OF)")
 	$(BIN)/mutmut results | sed '/: not checked$$/d'
 
