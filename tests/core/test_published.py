@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,49 @@ def test_every_list_has_a_section(published: list[dict[str, Any]]) -> None:
     lists = {key for key, value in published[0].items() if isinstance(value, list)}
 
     assert lists - documented().keys() == {"flags", "blips"}
+
+
+def exactly(value: Fraction | None) -> str | None:
+    return None if value is None else f"{value.numerator}/{value.denominator}"
+
+
+def test_amounts_are_published_as_they_are_drawn() -> None:
+    as_of = instant(0) + 2 * DAY - HOUR
+    evidence = replay({"v-1": journal()}, contract(), as_of)
+    account = draw(evidence, contract(), calendar(), as_of=as_of)
+    settlement = settle(account)
+    moves = effects(evidence, contract(), calendar(), as_of=as_of)
+    shown = to_json(account, settlement, moves)
+
+    for one, claim in zip(settlement.claims, shown["claims"], strict=True):
+        found = one.attainment
+        assert claim["attained"] == exactly(found.claimable.best)
+        assert claim["target"] == exactly(found.target)
+        assert claim["share"] == exactly(one.share)
+        assert claim["base"]["cents"] == exactly(one.base.amount)
+        assert claim["by_formula"] == exactly(one.by_formula)
+        assert claim["after_invoice_cap"] == exactly(one.after_invoice_cap)
+        assert claim["credit"] == exactly(one.credit)
+        assert claim["credit_cents"] == (None if one.credit is None else int(one.credit))
+        assert claim["months"] == {month: exactly(part) for month, part in one.parts.items()}
+        assert claim["complete"] is False
+    assert any(claim["credit"] is not None for claim in shown["claims"])
+    for effect, moved in zip(moves, shown["readings_effect"], strict=True):
+        assert moved["credit"] == {
+            name: {"before": exactly(before), "after": exactly(after)}
+            for name, (before, after) in effect.credit.items()
+        }
+        for figure, told in zip(effect.figures, moved["figures"], strict=True):
+            assert figure.after is not None
+            for attainment, short in ((figure.before, told["before"]), (figure.after, told["after"])):
+                assert short == {
+                    "agreed": attainment.agreed,
+                    "observed": attainment.down,
+                    "net": attainment.net.amount,
+                    "claimable": attainment.claimable.amount,
+                    "best": exactly(attainment.net.best),
+                    "claimable_best": exactly(attainment.claimable.best),
+                    "finding": attainment.finding,
+                    "claim_finding": attainment.claim_finding,
+                }
+    assert any(effect.figures for effect in moves)
