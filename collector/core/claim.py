@@ -268,10 +268,7 @@ def _commitment(of: Sequence[Breach], worth: Worth, ground: Ground) -> Sequence[
     # asked for, it settles that window for the others too.
     smallest: list[Breach] = []
     for group in _overlapping([breach for breach in of if not _asked_elsewhere(breach, ground)]):
-        resources = defaultdict(list)
-        for breach in group:
-            resources[breach.stake.rules.name].append(breach)
-        least = min((_disjoint(each, worth) for each in resources.values()), key=_shares)
+        least = min((_disjoint(each, worth) for each in _by_resource(group)), key=_shares)
         smallest += least
     return smallest
 
@@ -282,10 +279,14 @@ def _asked_elsewhere(breach: Breach, ground: Ground) -> bool:
 
 def _resource(of: Sequence[Breach], worth: Worth, ground: Ground) -> Sequence[Breach]:  # noqa: ARG001
     # Arguable: one penalty per resource.
+    return [breach for each in _by_resource(of) for breach in _disjoint(each, worth)]
+
+
+def _by_resource(of: Iterable[Breach]) -> Iterable[Sequence[Breach]]:
     resources: dict[str, list[Breach]] = defaultdict(list)
     for breach in of:
         resources[breach.stake.rules.name].append(breach)
-    return [breach for each in resources.values() for breach in _disjoint(each, worth)]
+    return resources.values()
 
 
 _UNITS: Mapping[Choice, Callable[[Sequence[Breach], Worth, Ground], Sequence[Breach]]] = {

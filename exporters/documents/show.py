@@ -107,8 +107,3 @@ def digits(ratio: Fraction, count: int = DIGITS) -> str:
     """`ratio` as a percentage cut after so many digits; "…" says that more follow: "99.96999… %"."""
     text = percent(ratio, count)
     return (text.removeprefix("≥").replace(" ", "… ") if text.startswith("≥") else text).replace(" ", SPACE)
-
-
-def exactly(ratio: Fraction | None) -> str | None:
-    """`ratio` for programs: "n/d", exact."""
-    return None if ratio is None else f"{ratio.numerator}/{ratio.denominator}"
