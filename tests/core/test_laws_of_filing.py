@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ class Ledger:
                     assert not within(one.counted, another.attainment.window.span)
 
 
+@pytest.mark.law(number=9)
 @given(months(slips=10), choices(), st.randoms(use_true_random=False))
 def test_whatever_is_filed_refused_and_credited_the_caps_hold_and_no_instant_is_paid_twice(
     made: Months, readings: dict[str, str], chance: Any
@@ -100,6 +102,7 @@ def test_whatever_is_filed_refused_and_credited_the_caps_hold_and_no_instant_is_
             now = due(made.settled(readings))
 
 
+@pytest.mark.law(number=9)
 @given(months(slips=10), choices("penalty-unit"), st.randoms(use_true_random=False))
 def test_claims_filed_one_by_one_get_what_they_get_together(
     made: Months, readings: dict[str, str], chance: Any
@@ -127,6 +130,7 @@ def test_claims_filed_one_by_one_get_what_they_get_together(
         assert together - got <= len(found)
 
 
+@pytest.mark.law(number=9)
 @given(months(slips=30), choices())
 def test_what_nobody_saw_is_no_claim(made: Months, readings: dict[str, str]) -> None:
     """Law 9: windows that are all UNKNOWN, whatever was reserved, told of and invoiced."""
