@@ -20,6 +20,7 @@ CORE_MAY_IMPORT = {
 LATENCY_MAY_ALSO_IMPORT = {"array", "numpy"}
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
+LAWS = range(1, 11)
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py") if p.name != "__init__.py")
 
@@ -55,6 +56,27 @@ def test_core_has_no_float(path: Path) -> None:
     ]
 
     assert floats == []
+
+
+def test_every_law_of_the_account_is_stated_by_a_property_test() -> None:
+    """And `make laws` tries all ten."""
+    stated = {
+        keyword.value.value
+        for path in TESTS
+        for test in ast.walk(ast.parse(path.read_text()))
+        if isinstance(test, ast.FunctionDef) and "given" in {_called(one) for one in test.decorator_list}
+        for mark in test.decorator_list
+        if isinstance(mark, ast.Call) and _called(mark) == "pytest.mark.law"
+        for keyword in mark.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+
+    assert stated == {*LAWS}
+    assert f"LAWS := {' '.join(map(str, LAWS))}\n" in (ROOT / "Makefile").read_text()
+
+
+def _called(decorator: ast.expr) -> str:
+    return ast.unparse(decorator).partition("(")[0]
 
 
 @pytest.mark.parametrize("path", modules() + TESTS, ids=name)

@@ -96,11 +96,11 @@ class Books:
             months = tuple(m for m in wanted if m >= first) or wanted[-1:]
         else:
             months = (calendar.month_name(window.start),)
-        amounts = [self.invoiced(month) for month in months]
-        known = [amount for amount in amounts if amount is not None]
+        amounts = [self.invoices[month].amount_cents for month in months if month in self.invoices]
+        known = [cents for cents in amounts if cents is not None]
         whole = len(known) == len(months)
         return Base(
-            amount=sum(known, Fraction(0)) / len(months) if whole else None,
+            amount=Fraction(sum(known), len(months)) if whole else None,
             months={month: self.invoices[month].id for month in months if month in self.invoices},
             missing=tuple(month for month in months if month not in self.invoices),
         )
