@@ -121,7 +121,7 @@ class Store:
         root = self._frontier.root()
         assert root is not None
         made = Checkpoint(origin=self._name, size=self.size, root=root)
-        layout.replace(layout.checkpoint_path(self._checkpoints, self._checkpoint + 1), made.note())
+        layout.replace(layout.checkpoint_path(self._checkpoints, self._checkpoint + 1), made.signed())
         self._checkpoint += 1
         self._checkpoint_size = self.size
 
