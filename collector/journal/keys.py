@@ -64,7 +64,7 @@ def make(file: Path, origin: str) -> Key:
 
 
 def find(file: Path, origin: str) -> Key | None:
-    """The key in `file`, None if there is no such file; it is there for good when this returns.
+    """The key in `file`, None if there is no such file.
 
     JournalError where others may read it, UnfitKey where it is no key. No message says anything of it.
     """
@@ -75,9 +75,7 @@ def find(file: Path, origin: str) -> Key | None:
     with os.fdopen(descriptor, "rb") as stream:
         _kept_from_others(file.parent, file.parent.stat().st_mode, "700")
         _kept_from_others(file, os.fstat(descriptor).st_mode, "600")
-        os.fsync(descriptor)
         data = stream.read()
-    layout.sync_directory(file.parent)
     try:
         private = load_pem_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

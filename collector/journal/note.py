@@ -149,7 +149,7 @@ class Key:
 
 
 def parse(data: bytes) -> Note:
-    """The note that some bytes are, whoever signed it (nobody did before there were keys); else ValueError."""
+    """The note that some bytes are, whoever signed it (before there were keys, nobody); else ValueError."""
     end = data.rfind(b"\n\n")
     text, below = data[: end + 1], data[end + 2 :]
     if end < 1 or _CONTROL.search(data):
