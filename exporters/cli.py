@@ -21,6 +21,8 @@ MODULE_OF: Final = {
     "claim": "claiming",
     "declare": "declare",
     "simulate": "simulate",
+    "genesis": "vouching",
+    "head": "vouching",
     "rotate": "vouching",
     "rebuild": "upkeep",
 }
