@@ -1,4 +1,4 @@
-"""Settings of those outside who are shown the journal's state: what is wrong with them is told with its place."""
+"""Settings of those outside who are shown the journal's state: what is wrong with them is told."""
 
 from pathlib import Path
 

@@ -8,12 +8,13 @@ from collector.core.contract import Contract
 from collector.core.record import Account, Plan, Probe, Service
 from collector.core.timeline import Duration
 from collector.errors import ConfigurationError
+from collector.journal.cosign import Witness
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
 from collector.settings.draft import Draft, Listen, shipped
 from collector.settings.fit import fit, notes, unfit
-from collector.settings.outside import Mail, Witness
+from collector.settings.outside import Mail
 from collector.tables import contents, parsed
 
 __all__ = ["Listen", "Secrets", "Settings", "load", "shipped"]

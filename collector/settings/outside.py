@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collector.host.mail import Relay, Tls
+from collector.journal.cosign import Witness
 from collector.journal.note import COSIGNATURE, Vkey
 from collector.settings.credentials import Secrets
 from collector.tables import shown, table
@@ -55,15 +56,6 @@ class Mail:
             host=self.host, port=self.port, tls=self.tls, ca=self.ca, user=secrets.get("user", ""),
             password=secrets.get("password", ""),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """Who cosigns our checkpoints (C2SP tlog-witness): a name of ours for it, its address, and its key."""
-
-    name: str
-    url: str
-    vkey: Vkey
 
 
 def mail(raw: dict[str, Any], path: Path, problems: list[str]) -> Mail | None:
