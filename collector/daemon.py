@@ -20,13 +20,14 @@ from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import MINUTE, SECOND, Duration, Instant
-from collector.errors import ConfigurationError, ConstatError, UsageError
+from collector.errors import ConfigurationError, ConstatError, JournalError, UsageError
 from collector.host.clock import Clock, ClockReading
 from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
-from collector.journal import documents
+from collector.journal import documents, keys
+from collector.journal.cosign import Cosigners
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -133,6 +134,7 @@ class Daemon:
         self._reload = reload
         self._origin = origin
         self._writer = Writer(origin, now=clock.now, boot=clock.boot_us)
+        self._cosigners = Cosigners(origin.place)
         self._network = Network()
         self._observer = Observer()
         self._runner = Runner(
@@ -157,6 +159,7 @@ class Daemon:
             "event=started origin=%s probes=%d new=%s", self._origin.name, len(self._configuration.probes),
             self._origin.new,
         )  # fmt: skip
+        self._cosigners.ask(self._configuration.settings.witnesses)
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = (self._measure(), self._keep_time(), self._declared(), self._feed())
@@ -187,6 +190,7 @@ class Daemon:
             self._gap(names, span.start, span.end, GapReason.STOPPED)
         engine = self._plan(at)
         self._clock_line(reading)
+        self._rotate()
         return engine
 
     def _plan(self, at: Instant) -> Engine:
@@ -202,6 +206,17 @@ class Daemon:
             burst_turned=self._writer.checkpoint,
         )
 
+    def _rotate(self) -> None:
+        """Have a new key sign from here on, if one waits (`constat rotate`); else the old one goes on."""
+        try:
+            key = keys.coming(self._configuration.settings.state, self._origin.name)
+        except (JournalError, OSError) as error:
+            log.error("event=rotate taken=no why=%r", str(error))
+            return
+        if key is not None:
+            self._writer.rotate(key)
+            log.info("event=rotate taken=yes key=%s", key.vkey)
+
     def _end(self) -> None:
         """The last lines. What is in flight is cancelled: its slots were planned, and have no answer."""
         self._notifier.stopping()
@@ -210,6 +225,7 @@ class Daemon:
         self._writer.append(record.Stop(seq=0, at=at))
 
     async def close(self) -> None:
+        await self._cosigners.close()
         kept = await self._writer.close(patience_s=CLOSING_S)
         self._observer.close()
         await self._network.close()
@@ -233,13 +249,15 @@ class Daemon:
                 hup.cancel()
 
     async def _renew(self) -> None:
-        """Read the settings anew; if they will not do, the old ones hold."""
+        """Read keys and settings anew; if they will not do, the old ones hold."""
+        await asyncio.to_thread(self._rotate)
         try:
             new = await asyncio.to_thread(self._reload)
             _reloadable(self._configuration.settings, new.settings)
         except UsageError as error:
             log.error("event=reload taken=no why=%r", str(error))
             return
+        self._cosigners.ask(new.settings.witnesses)
         changed = new.plan != self._configuration.plan
         self._configuration = new
         if changed:
@@ -308,6 +326,7 @@ def _start(origin: Origin, clock: Clock, now: Instant) -> record.Start:
     return record.Start(
         seq=0, at=now, format=record.FORMAT, origin=origin.name, vantage=origin.vantage, version=version(),
         python=platform.python_version(), boot=clock.boot_id(), cut=origin.cut,
+        key=str(origin.key.vkey),
     )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ MODULE_OF: Final = {
     "claim": "claiming",
     "declare": "declare",
     "simulate": "simulate",
+    "genesis": "vouching",
+    "head": "vouching",
+    "rotate": "vouching",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""

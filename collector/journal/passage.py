@@ -7,7 +7,7 @@ from typing import NamedTuple
 from collector.core import record
 from collector.core.record import Line
 from collector.core.timeline import HOUR, MINUTE, Duration, Span, Spans
-from collector.journal import checkpoint, layout
+from collector.journal import checkpoint, layout, note
 from collector.journal.layout import OriginDir
 from collector.journal.merkle import Frontier, leaf_hashes
 from collector.journal.reader import Position
@@ -78,6 +78,8 @@ class Sealed:
     file: str
     size: int
     root: bytes
+    key: str
+    """The id, hex, of the key of the origin that its signature names; empty where it names none."""
 
 
 def checkpoints(origin: OriginDir) -> Sequence[Sealed]:
@@ -88,8 +90,10 @@ def checkpoints(origin: OriginDir) -> Sequence[Sealed]:
         assert directory is not None
         path = layout.checkpoint_path(directory, number)
         try:
-            made = checkpoint.parse(path.read_bytes())
+            stated = note.parse(path.read_bytes())
+            made = checkpoint.of(stated)
         except ValueError:  # damage: told by whoever reads the journal
             continue
-        found.append(Sealed(file=path.name, size=made.size, root=made.root))
+        ids = (one.id.hex() for one in stated.signatures if one.name == origin.name)
+        found.append(Sealed(file=path.name, size=made.size, root=made.root, key=next(ids, "")))
     return sorted(found, key=lambda one: one.size)

@@ -200,7 +200,8 @@ def _covered(head: Head) -> str:
     over = (
         "all of these lines" if found.size >= head.size else "the first of these lines, not yet over the last"
     )
-    return f"{found.file} over the first {show.grouped(found.size)} lines: {over}; not signed"
+    signed = f"signed by key {found.key}" if found.key else "not signed"
+    return f"{found.file} over the first {show.grouped(found.size)} lines: {over}; {signed}"
 
 
 # ---------------------------------------------------------------------------------------------- for programs
@@ -248,7 +249,7 @@ def head_json(head: Head) -> dict[str, Any]:
         "root": head.root,
         "checkpoint": None
         if found is None
-        else {"file": found.file, "size": found.size, "root": found.root.hex()},
+        else {"file": found.file, "size": found.size, "root": found.root.hex(), "key": found.key},
         "stamp": None,
     }
 
