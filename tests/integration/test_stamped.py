@@ -1,4 +1,4 @@
-"""A real collector and a real authority: what an outage looks like in stamps, and what its own outage costs."""
+"""A real collector and a real authority: an outage is stamped, and an authority's own costs no slot."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.conftest import free_port, needs
 from tests.coverage_check import uncovered
 from tests.integration.world import Collector, probe, service, table
 from tests.servers.authority import Fault, Served
-from tests.servers.nginx import Nginx
+from tests.test_daemon import Listener
 
 WAITS_S = 30.0
 ASKED = {"interval": "1s", "burst": "200ms", "timeout": "500ms"}
@@ -35,29 +35,29 @@ def notes(collector: Collector) -> list[str]:
 
 
 def test_outages_are_stamped_and_an_authority_that_fails_costs_no_slot(tmp_path: Path) -> None:
-    needs("nginx-light", "openssl")
-    with (
-        Served(tmp_path / "tsa", intermediate=True) as tsa,
-        Nginx(tmp_path / "site", free_port(), "site") as site,
-    ):
+    needs("openssl")
+    port = free_port()
+    site = Listener(port)
+    with Served(tmp_path / "tsa", intermediate=True) as tsa:
         tables = [
             service("site", "internal-network.availability", via="internal"),
-            probe("site", "http", site.url, service="site", **ASKED),
+            probe("site", "tcp", f"127.0.0.1:{port}", service="site", **ASKED),
             table("authority", name="test", url=tsa.url, ca=str(tsa.ca), chain=str(tsa.chain), every="1 s"),
         ]
         with Collector(tmp_path / "collector", tables) as collector:
             time.sleep(1)
-            site.stop()
+            site.close()
             until(lambda: anchors(collector), collector)
             opened = len(anchors(collector))
             tsa.fault(Fault.HTML)
-            site.start()
+            site = Listener(port)
             until(lambda: notes(collector), collector)
             collector.stop()
             tsa.fault(Fault.NONE)
             collector.start()
             until(lambda: len(anchors(collector)) > opened, collector)
         lines = collector.lines()
+    site.close()
 
     assert uncovered(lines) == []
     assert {line.outcome for line in lines if isinstance(line, Sample)} == {"ok", "failed"}
@@ -82,24 +82,24 @@ def test_outages_are_stamped_and_an_authority_that_fails_costs_no_slot(tmp_path:
 
 def test_stamps_and_their_troubles_change_no_figure(tmp_path: Path) -> None:
     """An anchor line between two samples is no hole between them."""
-    needs("nginx-light", "openssl")
-    with (
-        Served(tmp_path / "tsa") as tsa,
-        Nginx(tmp_path / "site", free_port(), "site") as site,
-    ):
+    needs("openssl")
+    port = free_port()
+    site = Listener(port)
+    with Served(tmp_path / "tsa") as tsa:
         tables = [
             service("site", "internal-network.availability", via="internal"),
-            probe("site", "http", site.url, service="site", **ASKED),
+            probe("site", "tcp", f"127.0.0.1:{port}", service="site", **ASKED),
             table("authority", name="test", url=tsa.url, ca=str(tsa.ca), every="1 s"),
         ]
         with Collector(tmp_path / "collector", tables) as collector:
             time.sleep(2)
-            site.stop()
+            site.close()
             until(lambda: anchors(collector), collector)
-            site.start()
+            site = Listener(port)
             until(lambda: len(anchors(collector)) > 1, collector)
             time.sleep(2)
         account = collector.account()
+    site.close()
 
     [outage] = account["outages"]
     [(start, end)] = outage["certain"]
