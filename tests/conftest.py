@@ -41,8 +41,8 @@ PROGRAM_OF = {
     "ceph-common": "ceph",
     "systemd": "systemd-analyze",
     "iproute2": "ip",
-    "e2fsprogs": "mkfs.ext4",
     "openssl": "openssl",
+    "e2fsprogs": "mkfs.ext4",
 }
 """Debian package → the program of it that the tests start; `make packages` installs exactly these."""
 

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from collector.core.record import Service
 from collector.settings import draft, outside
+from collector.settings.authorities import AskedAuthority
 from exporters.cli import MODULE_OF, constat
 from tests.readme import README, ROOT, with_tree
 
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "probe": draft.AskedProbe,
     "witness": outside.AskedWitness,
     "mail": outside.AskedMail,
+    "authority": AskedAuthority,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")

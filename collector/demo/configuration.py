@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector.demo.api import REGION, ZONES
 from collector.demo.names import EXTERNAL_ADDRESS, EXTERNAL_NAME, PRIVATE_ADDRESS, PRIVATE_NAME
+from collector.demo.stamps import POLICY
 from collector.demo.storage import BUCKET, FIXED_KEY, PUBLIC_KEY
 from collector.demo.web import MARK
 
@@ -53,7 +54,21 @@ def configuration(provider: "Provider", state: Path, listen: str) -> str:
         for name, via, ids in _SERVICES
     ]
     tables += [_table("[[probe]]", **probe) for probe in _probes(provider)]
+    if not provider.stamps.off:
+        tables += [_table("[[authority]]", **_authority(provider))]
     return "\n".join(tables)
+
+
+def _authority(provider: "Provider") -> dict[str, Any]:
+    """Asked at every change, for people to see; others are asked once a minute."""
+    stamps = provider.stamps
+    return {
+        "name": stamps.called,
+        "url": stamps.url + "/",
+        "ca": str(stamps.ca),
+        "policy": POLICY,
+        "every": "5s",
+    }
 
 
 def _probes(provider: "Provider") -> list[dict[str, Any]]:

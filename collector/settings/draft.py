@@ -16,6 +16,7 @@ from collector.measure.budget import Turns
 from collector.probe import ProbeSpec
 from collector.probes import specs
 from collector.settings import outside
+from collector.settings.authorities import AskedAuthority, authority_of
 from collector.tables import shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -84,7 +85,9 @@ class AskedProbe(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
-SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe", "witness", "mail")
+SECTIONS = (
+    "collector", "serve", "contract", "budget", "account", "service", "probe", "authority", "witness", "mail",
+)  # fmt: skip
 
 
 class Draft:
@@ -100,7 +103,9 @@ class Draft:
         terms = table(raw.get("contract", {}), Terms, "contract", problems)
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
-        self.tables = {key: _tables(raw, key, problems) for key in ("account", "service", "probe")}
+        self.tables = {
+            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "authority")
+        }
         regions = {
             text(account, "id"): text(account, "region") for account in self.tables["account"].values()
         }
@@ -124,6 +129,9 @@ class Draft:
             outside.witness(value, f"witness[{k}]", problems) for k, value in self.tables["witness"].items()
         )
         self.witnesses = tuple(one for one in named if one is not None)
+        stamping = _each(self.tables, "authority", AskedAuthority, problems)
+        authorities = (authority_of(a, f"authority[{k}]", path, problems) for k, a in stamping.items())
+        self.authorities = [authority for authority in authorities if authority is not None]
 
 
 def shipped(name: str) -> Path:
