@@ -204,6 +204,7 @@ def test_exporter_may(installed: Path, state: Path, code: str) -> None:
         "Path('journal/o/a').unlink()",
         "Path('journal').rename('elsewhere')",
         "Path('checkpoints/o').mkdir()",
+        "Path('trust/a.pem').write_text('x')",
         "Path('documents/a').write_text('y')",
         "Path('documents/a').unlink()",
         "Path('documents/t').write_text('x'); Path('documents/t').rename('documents/a')",
