@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector.demo.api import REGION, ZONES
+from collector.demo.api_log import ACCOUNT
 from collector.demo.names import EXTERNAL_ADDRESS, EXTERNAL_NAME, PRIVATE_ADDRESS, PRIVATE_NAME
 from collector.demo.storage import BUCKET, FIXED_KEY, PUBLIC_KEY
 from collector.demo.web import MARK
@@ -12,7 +13,6 @@ from collector.demo.web import MARK
 if TYPE_CHECKING:
     from collector.demo.provider import Provider
 
-ACCOUNT = "demo"
 CONTRACT = "outscale-cgv-2019-12"
 
 _SERVICES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
