@@ -4,6 +4,8 @@ import socket
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -124,6 +126,13 @@ class Api(WebPart):
         return failure(*_ERRORS[self.fault])
 
     async def answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        response = self._answered(request, body)
+        response.headers["Date"] = format_datetime(
+            datetime.fromtimestamp(self._clock() // SECOND, UTC), usegmt=True
+        )
+        return response
+
+    def _answered(self, request: web.BaseRequest, body: bytes) -> web.Response:
         prefix = next((p for p in _PREFIXES if request.path.startswith(p)), None)
         if prefix is None:
             return failure(404, "0", "DefaultError", "No such path.")

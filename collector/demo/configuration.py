@@ -53,6 +53,9 @@ def configuration(provider: "Provider", state: Path, listen: str) -> str:
         for name, via, ids in _SERVICES
     ]
     tables += [_table("[[probe]]", **probe) for probe in _probes(provider)]
+    # So that one sees it come: the demonstration API logs at once, and its calls are few.
+    logs = {"kind": "api-logs", "account": ACCOUNT, "target": provider.api.url}
+    tables.append(_table("[[source]]", **logs, every="20s", settle="2s"))
     return "\n".join(tables)
 
 

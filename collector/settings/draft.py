@@ -83,7 +83,17 @@ class AskedProbe(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
-SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe")
+class AskedSource(msgspec.Struct):
+    kind: str
+    account: str
+    target: str = ""
+    at: str = "02:30"
+    every: Term | None = None
+    settle: Term | None = None
+    credentials: str = ""
+
+
+SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe", "source")
 
 
 class Draft:
@@ -99,7 +109,7 @@ class Draft:
         terms = table(raw.get("contract", {}), Terms, "contract", problems)
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
-        self.tables = {key: _tables(raw, key, problems) for key in ("account", "service", "probe")}
+        self.tables = {key: _tables(raw, key, problems) for key in ("account", "service", "probe", "source")}
         regions = {
             text(account, "id"): text(account, "region") for account in self.tables["account"].values()
         }
@@ -117,6 +127,7 @@ class Draft:
                 asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
         self.probes = {k: probe for k, probe in probes.items() if probe is not None}
+        self.asked_sources = _each(self.tables, "source", AskedSource, problems)
 
 
 def shipped(name: str) -> Path:
