@@ -19,7 +19,7 @@ import msgspec
 from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
-from collector.core.timeline import MINUTE, SECOND, Duration, Instant
+from collector.core.timeline import HOUR, MINUTE, SECOND, Duration, Instant
 from collector.errors import ConfigurationError, ConstatError, UsageError
 from collector.gather import Gatherer, Ready
 from collector.gather import made_ready as sources_ready
@@ -331,9 +331,9 @@ def _start(origin: Origin, clock: Clock, now: Instant) -> record.Start:
 
 
 def _begun(origin: Origin, now: Instant) -> Instant:
-    """About when an origin began: the hour of its first line."""
+    """Before anything that an origin can have asked: an hour before the file of its first line, or now."""
     hours = (layout.hour_start(name) for name in origin.place.names()[:1])
-    return next((hour for hour in hours if hour is not None), now)
+    return next((hour for hour in hours if hour is not None), now) - HOUR
 
 
 def _at(plan: Plan, at: Instant) -> Plan:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -234,7 +234,10 @@ def _dated(text: str) -> tuple[Instant, Duration]:
 # --------------------------------------------------------------------------------------------- what we asked
 
 
-def asking(origin: str, plans: Iterable[Plan]) -> Callable[[Sample], Asked]:
+Asking: TypeAlias = Callable[[Sample], Asked]
+
+
+def asking(origin: str, plans: Iterable[Plan]) -> Asking:
     """Turns the samples of one origin into what a log could know of them, by the plans in its journal."""
     ordered = sorted(plans, key=lambda plan: (plan.at, plan.seq))
     begins = [plan.at for plan in ordered]
@@ -409,6 +412,12 @@ def _collected_json(one: Collected) -> dict[str, Any]:
     if one.entries is None:
         return {**found, "entries": None, "why": one.why}
     return {**found, "entries": len(one.entries)}
+
+
+def counted_json(told: Iterable[Told]) -> list[list[Any]]:
+    """[[match, status as logged (0 if it is not), samples]…] of some samples."""
+    counts = Counter((one.match, one.entry.status if one.entry else 0) for one in told)
+    return [[match, status, number] for (match, status), number in sorted(counts.items())]
 
 
 def brief(told: Iterable[Told]) -> str:

@@ -1,4 +1,4 @@
-"""Samples against the provider's log: each ends in one class, and doubt is never held against the provider."""
+"""Samples against the provider's log: each ends in one class, and no doubt is held against it."""
 
 import gzip
 import hashlib
@@ -109,7 +109,7 @@ def test_another_accounts_log_says_nothing() -> None:
 @pytest.mark.parametrize(
     "more", [{"account": ""}, {"request_id": "", "user_agent": ""}], ids=["not signed", "nameless"]
 )
-def test_what_no_log_would_have_is_not_missed_in_one(more: dict[str, str]) -> None:
+def test_what_no_log_would_have_is_not_missed_in_one(more: dict[str, Any]) -> None:
     assert classes([WELL, asked(1, **more)], stretch(-HOUR, HOUR, LOGGED)) == [
         Match.SERVED,
         Match.UNMATCHABLE,
@@ -243,7 +243,7 @@ def keep(state: Path, data: bytes, name: str = "") -> None:
     (state / "documents" / (name or hashlib.sha256(data).hexdigest())).write_bytes(data)
 
 
-LOG = {
+LOG: dict[str, Any] = {
     "RequestId": "r",
     "QueryDate": "2026-09-21T14:13:20.250Z",
     "ResponseStatusCode": 503,
