@@ -185,7 +185,8 @@ class Gatherer:
     async def _failed(self, standing: _Standing, error: Exception) -> None:
         """Wait longer each time; the first time since something came, say so on record."""
         ready, start = standing.ready, self._from(standing)
-        standing.pause = min(BACK_OFF_LIMIT, 2 * standing.pause or BACK_OFF_FIRST)
+        shortest = min(BACK_OFF_FIRST, ready.source.every or BACK_OFF_FIRST)
+        standing.pause = min(BACK_OFF_LIMIT, 2 * standing.pause or shortest)
         standing.rejected = standing.rejected + 1 if isinstance(error, SourceRejected) else 0
         if standing.rejected:
             standing.pause = BACK_OFF_LIMIT

@@ -1,7 +1,7 @@
 """What a source is: something that the provider states by API, asked for seldom, never at a sample's cost."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import Duration, Instant, Span
@@ -23,9 +23,9 @@ class SourceContext:
     account: str
     region: str
     target: str
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     """Never written into a document, a line or a log."""
-    access_keys: tuple[str, ...]
+    access_keys: tuple[str, ...] = field(repr=False)
     """Of all of our probes that sign for this account."""
     wall: Callable[[], Instant]
     """Wall-clock µs, for signatures only."""

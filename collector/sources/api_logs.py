@@ -58,7 +58,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class _Answer(msgspec.Struct):
     """A page of the log; what else an answer holds is not looked at."""
 
-    Logs: list[dict[str, Any]] = []
+    Logs: list[dict[str, Any]]
     NextPageToken: str | None = None
 
 
@@ -100,21 +100,21 @@ def _question(context: SourceContext, span: Span, token: str) -> bytes:
     return msgspec.json.encode(question)
 
 
+class _Again(SourceError):
+    """It may come if it is asked for again soon."""
+
+
 async def _page(context: SourceContext, body: bytes) -> tuple[Fetched, Said]:
     """The right answer to one question, asked again where it did not come."""
-    attempt = 0
-    while True:
-        attempt += 1
-        why = await _attempt(context, body)
-        if not isinstance(why, str):
-            return why
-        if attempt == TRIES:
-            raise SourceError(why)
-        await context.pause(attempt)
+    for attempt in range(1, TRIES):
+        try:
+            return await _attempt(context, body)
+        except _Again:
+            await context.pause(attempt)
+    return await _attempt(context, body)
 
 
-async def _attempt(context: SourceContext, body: bytes) -> tuple[Fetched, Said] | str:
-    """The answer, or why there was none; SourceRejected where it is no use to ask again."""
+async def _attempt(context: SourceContext, body: bytes) -> tuple[Fetched, Said]:
     await context.admitted(hashlib.sha256(context.target.encode() + body).hexdigest()[:16])
     path = f"/api/v1/{CALL}"
     headers = _signed(context, path, body)
@@ -129,7 +129,7 @@ async def _attempt(context: SourceContext, body: bytes) -> tuple[Fetched, Said] 
         )
     except FetchError as error:
         context.answered(Outcome.FAILED, Reason.TIMEOUT)
-        return str(error)
+        raise _Again(str(error)) from error
     said = parse(fetched.body)
     outcome, reason = verdict(fetched.status, said)
     context.answered(outcome, reason)
@@ -139,7 +139,9 @@ async def _attempt(context: SourceContext, body: bytes) -> tuple[Fetched, Said] 
     told += f" (request {said.request_id})" if said.request_id else ""
     if reason in (Reason.CREDENTIALS, Reason.REQUEST):
         raise SourceRejected(f"{told}: may these keys read the account's logs?")
-    return told
+    if outcome is Outcome.THROTTLED:  # it holds up the account's probes too: once is enough
+        raise SourceError(told)
+    raise _Again(told)
 
 
 def _signed(context: SourceContext, path: str, body: bytes) -> dict[str, str]:
@@ -173,6 +175,9 @@ def _agreed(fetched: Fetched, span: Span) -> None:
 
 
 def _kept(fetched: Fetched, said: Said, answer: _Answer) -> bytes:
+    """A page as it is kept; SourceError for one whose calls cannot be found again, and would seem missing."""
+    if nameless := sum(not {"RequestId", "QueryDate"} <= log.keys() for log in answer.Logs):
+        raise SourceError(f"expected RequestId and QueryDate of each call, got {nameless} without")
     logs = [{field: log[field] for field in FIELDS if field in log} for log in answer.Logs]
     page = {"request_id": said.request_id, "date": fetched.headers.get("date", ""), "logs": logs}
     return msgspec.json.encode(page)

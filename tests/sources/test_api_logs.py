@@ -50,8 +50,13 @@ async def test_what_was_logged_is_kept_and_put_on_record(night: Night) -> None:
     assert document["pages"][0]["request_id"]
 
 
-async def test_neither_a_key_nor_a_signature_nor_a_payload_reaches_a_document(night: Night) -> None:
-    """The log itself holds raw headers: what is not asked for, and not kept, cannot leak."""
+@pytest.mark.parametrize("discreet", [True, False], ids=["as asked", "all there is"])
+async def test_neither_a_key_nor_a_signature_nor_a_payload_reaches_a_document(
+    discreet: bool, night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log itself holds raw headers: they are declined, and not kept where they come all the same."""
+    if not discreet:
+        monkeypatch.setattr("collector.demo.api_log._shown", lambda entry, wanted: dict(entry))
     await night.calls(1)
     night.pass_(3 * SECOND)
     await night.look()
@@ -63,6 +68,20 @@ async def test_neither_a_key_nor_a_signature_nor_a_payload_reaches_a_document(ni
     assert "AKDEMO" not in everything
     assert SECRET not in everything
     assert "Signature" not in everything
+
+
+@pytest.mark.parametrize("answer", [{}, {"Logs": [{"RequestId": "r"}]}, {"Logs": None}])
+async def test_an_answer_that_is_no_log_is_a_failure_and_no_empty_log(
+    answer: dict[str, object], night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty log would say that the provider served nothing."""
+    monkeypatch.setattr(night.api.log, "read", lambda body: answer)
+    night.pass_(3 * SECOND)
+    await night.look()
+
+    (note,) = night.notes()
+    assert note.document is None
+    assert "expected " in str(note.text)
 
 
 async def test_night_after_night_nothing_is_missing_and_nothing_declared_twice(
@@ -170,16 +189,13 @@ async def test_between_two_attempts_it_waits_ever_longer(night: Night, hasty: Ha
     assert asked == [True, True, False, True, False, False, False, True]
 
 
-@pytest.mark.parametrize("fault", [Fault.THROTTLE_ACCOUNT, Fault.SOFT_THROTTLE, Fault.INTERNAL_ERROR])
-async def test_a_refusal_that_passes_costs_nothing_but_time(
-    fault: Fault, night: Night, monkeypatch: pytest.MonkeyPatch
+async def test_a_failure_that_passes_costs_nothing_but_time(
+    night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Throttled, it pauses for the whole account, as the budget says of every request to it."""
     monkeypatch.setattr("collector.gather.AGAIN", SECOND)
-    monkeypatch.setattr("collector.measure.budget.PAUSE_FIRST", SECOND)
     asked = await night.calls(1)
     night.pass_(3 * SECOND)
-    night.api.fault = fault
+    night.api.fault = Fault.INTERNAL_ERROR
     looking = asyncio.create_task(night.look())
     await asyncio.sleep(0.2)  # the first attempt
     night.api.fault = Fault.NONE
@@ -187,6 +203,24 @@ async def test_a_refusal_that_passes_costs_nothing_but_time(
 
     assert night.gathered() == asked
     assert len(night.notes()) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE_ACCOUNT, Fault.THROTTLE_PLATFORM, Fault.SOFT_THROTTLE])
+async def test_throttled_it_asks_once_and_a_minute_later(fault: Fault, night: Night) -> None:
+    """Each throttled answer pauses the probes of the account too."""
+    asked = await night.calls(1)
+    night.pass_(3 * SECOND)
+    before = night.api.requests
+    night.api.fault = fault
+    for _ in range(3):
+        await night.look()
+    night.api.fault = Fault.NONE
+    assert night.api.requests - before == 1
+    assert 0 < night.admission.take("42", "a probe's") <= 4 * SECOND
+
+    night.pass_(MINUTE)
+    await night.look()
+    assert night.gathered() == asked
 
 
 async def test_two_rejected_credentials_are_the_last_until_the_settings_are_read_anew(night: Night) -> None:
