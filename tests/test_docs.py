@@ -29,6 +29,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "witness": outside.AskedWitness,
     "mail": outside.AskedMail,
     "authority": AskedAuthority,
+    "source": draft.AskedSource,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")

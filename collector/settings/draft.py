@@ -86,8 +86,19 @@ class AskedProbe(msgspec.Struct):
 
 
 SECTIONS = (
-    "collector", "serve", "contract", "budget", "account", "service", "probe", "authority", "witness", "mail",
+    "collector", "serve", "contract", "budget", "account", "service", "probe", "source", "authority",
+    "witness", "mail",
 )  # fmt: skip
+
+
+class AskedSource(msgspec.Struct):
+    kind: str
+    account: str
+    target: str = ""
+    at: str = "02:30"
+    every: Term | None = None
+    settle: Term | None = None
+    credentials: str = ""
 
 
 class Draft:
@@ -104,7 +115,7 @@ class Draft:
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
         self.tables = {
-            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "authority")
+            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "source", "authority")
         }
         regions = {
             text(account, "id"): text(account, "region") for account in self.tables["account"].values()
@@ -132,6 +143,7 @@ class Draft:
         stamping = _each(self.tables, "authority", AskedAuthority, problems)
         authorities = (authority_of(a, f"authority[{k}]", path, problems) for k, a in stamping.items())
         self.authorities = [authority for authority in authorities if authority is not None]
+        self.asked_sources = _each(self.tables, "source", AskedSource, problems)
 
 
 def shipped(name: str) -> Path:

@@ -21,9 +21,10 @@ from exporters.commands import comparison, journals, options, printing, tables
 from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
 from exporters.commands.subject import Subject, named
-from exporters.documents import claim, ledger, lines, measures, proof, show, witness, words
+from exporters.documents import claim, ledger, lines, matching, measures, proof, show, witness, words
 from exporters.documents import statement as filing
 from exporters.documents.blindness import Silence
+from exporters.documents.matching import Collected
 from exporters.documents.page import Page
 from exporters.documents.proof import Head
 from exporters.documents.witness import Witness
@@ -220,8 +221,14 @@ class _Explanation:
         with tables.lines_read(()) as progress:
             return lines.heard(
                 self._account, once.values(), self._testimonies, self._drawn.places,
-                keep=self._samples, progress=progress,
+                keep=self._samples, log=self._log, progress=progress,
             )  # fmt: skip
+
+    @cached_property
+    def _log(self) -> list[Collected]:
+        """What was gathered of the provider's log of our calls."""
+        declared = (one for told in self._testimonies for one in told.harvest.declarations)
+        return matching.collected(declared, [place.directory.parent.parent for place in self._drawn.places])
 
     @cached_property
     def _context(self) -> Context:
@@ -266,7 +273,9 @@ class _Explanation:
         `witnesses` is a probe or control in one outage: `outage`, `origin`, `vantage`, `probe`, `control`,
         `counts` [[outcome, reason, samples]…], and the samples that bound it, `last_ok`, `first_failed`,
         `last_failed`, `first_ok`, each null or {`seq`, `file`, `line`, `sent`, `done`, `outcome`, `reason`,
-        `facts`}; with --samples, all its `samples`. Each of `heads` is an origin: `origin`, `vantage`,
+        `facts`}; with --samples, all its `samples`; `provider` [[match, status, samples]…] says what the
+        provider logged of them (`exporters/documents/matching.py`), if that was gathered. Each of `heads` is
+        an origin: `origin`, `vantage`,
         `size`, `root`, `checkpoint` (null or `file`, `size`, `root`), `stamp` (null)."""
         whole = to_json(self._account, self._settlement)
         about = {(one.commitment, one.service) for one in self._subject.figures}

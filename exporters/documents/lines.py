@@ -13,6 +13,7 @@ from collector.journal import passage
 from collector.journal.layout import OriginDir
 from collector.journal.passage import Cited
 from exporters.documents import blindness, proof, witness
+from exporters.documents.matching import Collected
 from exporters.documents.witness import Witness
 
 Told = tuple[str, Declaration]
@@ -26,14 +27,20 @@ def heard(
     places: Iterable[OriginDir],
     *,
     keep: bool = False,
+    log: Sequence[Collected] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Witness]:
-    """Who saw some outages; `keep` keeps all of their samples, `progress` hears how many lines were read."""
-    found = witness.witnesses(account, outages, testimonies, keep=keep)
+    """Who saw some outages, and what the provider's `log` says of their samples, all of which `keep` keeps.
+
+    `progress` hears how many lines were read.
+    """
+    found = witness.witnesses(account, outages, testimonies, keep=keep, logged=bool(log))
     of = witness.wanted(found)
     for place in places:
         lines = passage.passage(place, of.get(place.name, ()))
         witness.hear(found, place.name, _counted(lines, progress))
+    for one in found:
+        one.match(log)
     return found
 
 

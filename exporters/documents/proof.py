@@ -11,7 +11,7 @@ from collector.core.timeline import Span, Spans, duration, intersection, within
 from collector.journal import passage
 from collector.journal.layout import OriginDir
 from collector.journal.passage import Cited, Sealed
-from exporters.documents import show
+from exporters.documents import matching, show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.page import Page
 from exporters.documents.witness import Witness
@@ -66,6 +66,8 @@ def _probe(page: Page, one: Witness, context: Context) -> None:
     page.gap()
     page.say(f"{watcher.probe} from {watcher.vantage}", 5, hang=2)
     page.fact("saw", _counted(one), indent=5)
+    if said := matching.brief(one.logged):
+        page.fact("provider", said, indent=5)
     if one.first_failed is None:
         page.fact("", "it did not fail: what it saw takes no part in the bounds", indent=5)
     else:
@@ -219,6 +221,7 @@ def witness_json(one: Witness) -> dict[str, Any]:
         "counts": [[outcome, reason, number] for (outcome, reason), number in sorted(one.counts.items())],
         **{name: _cited_json(getattr(one, name)) for name in bounds},
         **({} if one.samples is None else {"samples": [_cited_json(cited) for cited in one.samples]}),
+        "provider": matching.counted_json(one.logged),
     }
 
 
