@@ -19,6 +19,7 @@ MODULE_OF: Final = {
     "statement": "statement",
     "deadlines": "claiming",
     "claim": "claiming",
+    "bundle": "bundle",
     "declare": "declare",
     "simulate": "simulate",
     "rebuild": "upkeep",
