@@ -308,6 +308,7 @@ def _start(origin: Origin, clock: Clock, now: Instant) -> record.Start:
     return record.Start(
         seq=0, at=now, format=record.FORMAT, origin=origin.name, vantage=origin.vantage, version=version(),
         python=platform.python_version(), boot=clock.boot_id(), cut=origin.cut,
+        key=str(origin.key.vkey),
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ PROGRAM_OF = {
     "iproute2": "ip",
     "openssl": "openssl",
     "e2fsprogs": "mkfs.ext4",
+    "openssl": "openssl",
 }
 """Debian package → the program of it that the tests start; `make packages` installs exactly these."""
 

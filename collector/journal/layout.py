@@ -6,7 +6,7 @@ In the directory of an origin:
     2026-11-22T23.tree         beside each: the tree before it, and its complete subtrees (`treefile`)
     frontier                   where the writer stands, one checked line like the first of a tree file
     declared                   ids and kinds of the declarations so far, one checked line each
-    origin.json                vantage, machine and number of the origin
+    origin.json                vantage, machine, number and key of the origin
 
 A reader needs the first alone, verifies by the second and the checkpoints, and does not look at the rest,
 which spares the writer from reading its past again. `journal/lock` is held by the one collector that writes.

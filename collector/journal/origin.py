@@ -14,8 +14,9 @@ import msgspec
 
 from collector.core.timeline import Instant, Span
 from collector.errors import JournalError, OriginBusy
-from collector.journal import layout
+from collector.journal import keys, layout
 from collector.journal.layout import OriginDir
+from collector.journal.note import Key
 from collector.journal.recovery import Recovered, UnfitError, declared, recover
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     number: int
     """Counts up over the origins of a vantage point in one state directory."""
+    key: str = ""
+    """The vkey that signs its checkpoints now; empty where a version wrote it that had no keys."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Origin:
     new: bool
     """Made just now, since there was none of this machine that can be continued."""
     recovered: Recovered
+    key: Key
+    """Signs its checkpoints."""
     declared: Mapping[str, str]
     """Id → kind of the declarations in any origin of this state directory; empty where it is not known."""
     lock: int
@@ -71,8 +76,9 @@ def open_origin(state: Path, vantage: str, machine_id: str) -> Origin:
     """Lock the state directory and pick the origin to write: this machine's last one, or a new one.
 
     A new one starts by itself when there is none of this vantage and machine (first start, restored backup,
-    cloned machine), or when lines of the last one are gone that were on disk once. OriginBusy when another
-    collector has the directory; JournalError when it cannot be written at all.
+    cloned machine), or when lines of the last one are gone that were on disk once, or its key is. OriginBusy
+    when another collector has the directory; JournalError when it cannot be written at all, or when others
+    may read the key.
     """
     if not _VANTAGE.fullmatch(vantage):
         raise JournalError(f'vantage: expected letters, digits, ".", "_" and "-", got "{vantage}"')
@@ -104,23 +110,61 @@ def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
         place = _place(state, max(last, key=lambda name: ours[name].number))
         try:
             recovered = recover(place)
+            key = _own_key(state, place, ours[place.name], recovered.state.key)
         except UnfitError as unfit:
             log.error("origin=%s continued=no why=%r", place.name, str(unfit))
         else:
             return Origin(
-                place=place, vantage=vantage, new=False, recovered=recovered,
+                place=place, vantage=vantage, new=False, recovered=recovered, key=key,
                 declared=known | recovered.declared, lock=lock,
             )  # fmt: skip
-    place = _made(state, _Identity(vantage=vantage, machine=machine_id, number=number + 1))
-    return Origin(place=place, vantage=vantage, new=True, recovered=Recovered(), declared=known, lock=lock)
+    place, key = _made(state, _Identity(vantage=vantage, machine=machine_id, number=number + 1))
+    return Origin(
+        place=place, vantage=vantage, new=True, recovered=Recovered(), key=key, declared=known, lock=lock
+    )
 
 
-def _made(state: Path, identity: _Identity) -> OriginDir:
+def _made(state: Path, identity: _Identity) -> tuple[OriginDir, Key]:
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(6))
     place = _place(state, f"{identity.vantage}-{suffix}")
+    key = keys.make(keys.path(state, place.name), place.name)
     layout.make_directory(place.directory)
-    layout.replace(place.directory / layout.IDENTITY, msgspec.json.encode(identity) + b"\n")
-    return place
+    _state_key(place, identity, key)
+    return place, key
+
+
+def _own_key(state: Path, place: OriginDir, identity: _Identity, in_force: str) -> Key:
+    """The key that an origin goes on with; UnfitError where the one that its lines state is gone.
+
+    `in_force` is what the lines say. Where they say nothing yet, the origin's identity does; where that says
+    nothing either, a version wrote them that had no keys, and a new one begins to sign.
+    """
+    stated = in_force or identity.key
+    key = _found(keys.path(state, place.name), place.name)
+    if key is None and not stated:
+        key = keys.make(keys.path(state, place.name), place.name)
+    if key is None or stated not in ("", str(key.vkey)):
+        # A crash came between the line that states the next key and that key's taking its place.
+        key = _found(keys.next_path(state, place.name), place.name)
+        if key is None or str(key.vkey) != stated:
+            raise UnfitError(f"its key {stated} is gone: no other may sign for it")
+        keys.adopt(state, place.name)
+    if identity.key != str(key.vkey):
+        _state_key(place, identity, key)
+    return key
+
+
+def _found(file: Path, name: str) -> Key | None:
+    try:
+        return keys.find(file, name)
+    except keys.UnfitKey as unfit:
+        log.error("origin=%s key=unfit why=%r", name, str(unfit))
+        return None
+
+
+def _state_key(place: OriginDir, identity: _Identity, key: Key) -> None:
+    stated = msgspec.structs.replace(identity, key=str(key.vkey))
+    layout.replace(place.directory / layout.IDENTITY, msgspec.json.encode(stated) + b"\n")
 
 
 def _place(state: Path, name: str) -> OriginDir:

@@ -137,6 +137,7 @@ class _Replay:
         self._found = found
         self._name, self.offset = state.file, state.offset
         self._at, self._last = state.at, state.last
+        self._key = state.key
         self.torn = 0
 
     def file(self, name: str) -> None:
@@ -154,6 +155,7 @@ class _Replay:
             covered=self._coverage.covered,
             plan_at=self._coverage.plan_at,
             declared=len(self._found.declared),
+            key=self._key,
         )
 
     def lines(self) -> None:
@@ -182,6 +184,7 @@ class _Replay:
             good = number + 1
             self._at = line.at
             self._coverage.feed(line)
+            self._key = treefile.key_after(line, self._key)
             if isinstance(line, Declaration):
                 self._found.declared[line.id] = line.kind
         if good:

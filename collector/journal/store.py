@@ -57,7 +57,8 @@ class Store:
     def __init__(self, origin: Origin) -> None:
         found = origin.recovered
         assert origin.place.checkpoints is not None
-        self._name = origin.name
+        self._name, self._key = origin.name, origin.key
+        self._stated = found.state.key
         self._directory = origin.place.directory
         self._checkpoints = origin.place.checkpoints
         self._frontier = found.state.frontier()
@@ -100,6 +101,7 @@ class Store:
         self._at, self._last = lines[-1].at, hashes[-1].hex()
         for line in lines:
             self._coverage.feed(line)
+            self._stated = treefile.key_after(line, self._stated)
             if isinstance(line, Declaration) and line.id not in self._ids:
                 self._ids.add(line.id)
                 self._declared.contents += _declared(line.id, line.kind)
@@ -121,7 +123,9 @@ class Store:
         root = self._frontier.root()
         assert root is not None
         made = Checkpoint(origin=self._name, size=self.size, root=root)
-        layout.replace(layout.checkpoint_path(self._checkpoints, self._checkpoint + 1), made.note())
+        layout.replace(
+            layout.checkpoint_path(self._checkpoints, self._checkpoint + 1), made.signed(self._key)
+        )
         self._checkpoint += 1
         self._checkpoint_size = self.size
 
@@ -214,6 +218,7 @@ class Store:
             covered=self._coverage.covered,
             plan_at=self._coverage.plan_at,
             declared=len(self._ids),
+            key=self._stated,
         )
 
 

@@ -12,8 +12,11 @@ from zlib import crc32
 
 import msgspec
 
+from collector.core.record import Line, Rotate, Start
 from collector.core.timeline import Duration, Instant
 from collector.journal.merkle import Frontier
+
+_STATES_KEY = (Start, Rotate)
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +39,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     plan_at: Instant = 0
     declared: int = 0
     """How many declarations it has."""
+    key: str = ""
+    """The vkey that signs from here on; empty where none is stated yet."""
 
     def frontier(self) -> Frontier:
         return Frontier(self.size, [bytes.fromhex(peak) for peak in self.peaks])
+
+
+def key_after(line: Line, key: str) -> str:
+    """The vkey that signs what comes after `line`, where `key` signed before it."""
+    return line.key or key if isinstance(line, _STATES_KEY) else key
 
 
 def hexed(frontier: Frontier) -> tuple[str, ...]:

@@ -4,13 +4,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from collector.core.record import Line, encode
 from collector.core.timeline import HOUR, Instant
 from collector.journal import compress, layout
 from collector.journal.layout import OriginDir
+from collector.journal.note import Key
 from collector.journal.origin import Origin
 from collector.journal.recovery import Recovered
 from collector.journal.store import Store
+from collector.simulate.chance import source
 
 Closing: TypeAlias = "Future[None]"
 
@@ -25,7 +29,10 @@ NOBODY = -1
 class Disk:
     """Takes the lines of one origin in their order, numbered; writes them hour by hour."""
 
-    def __init__(self, state: Path, vantage: str, origin: str) -> None:
+    def __init__(self, state: Path, vantage: str, origin: str, seed: int) -> None:
+        # Signed like any other, by a key that anybody can make who knows the seed: it proves nothing.
+        secret = source(seed, origin, "key").randbytes(32)
+        self.key = Key(origin, Ed25519PrivateKey.from_private_bytes(secret))
         checkpoints = state / "checkpoints" / origin
         place = OriginDir(name=origin, directory=state / "journal" / origin, checkpoints=checkpoints)
         for directory in (place.directory, checkpoints):
@@ -33,7 +40,7 @@ class Disk:
         self.directory = place.directory
         self._store = Store(
             Origin(
-                place=place, vantage=vantage, new=True, recovered=Recovered(), declared={},
+                place=place, vantage=vantage, new=True, recovered=Recovered(), key=self.key, declared={},
                 lock=NOBODY,
             )
         )  # fmt: skip

@@ -86,7 +86,7 @@ def simulate(
             troubles=befallen[name],
             declarations=() if number else world.declarations,
         )
-        disk = Disk(state, name, part.origin)
+        disk = Disk(state, name, part.origin, seed)
         Vantage(part, world, disk, progress).run()
         disk.close()
     truth = _truth(seed, plan, world, befallen)

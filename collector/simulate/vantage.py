@@ -229,6 +229,7 @@ class Vantage:
             record.Start(
                 seq=0, at=self._local, format=record.FORMAT, origin=part.origin, vantage=part.name,
                 version=VERSION, python="3", boot=f"{boot:032x}", cut=cut,
+                key=str(self._disk.key.vkey),
             )
         )  # fmt: skip
         self._missed()

@@ -11,8 +11,9 @@ import msgspec
 from collector.core import record
 from collector.core.record import Line, Outcome, Plan, Probe, Reason, Sample
 from collector.core.timeline import HOUR, SECOND, Instant
-from collector.journal import layout
+from collector.journal import checkpoint, layout, note
 from collector.journal.merkle import leaf_hashes
+from collector.journal.note import Vkey
 from collector.journal.origin import Origin, open_origin
 from collector.journal.reader import Batch, Damage, OriginDir, Position, read
 from collector.journal.store import Store
@@ -37,6 +38,14 @@ def probe(name: str, interval: int = 10 * SECOND, phase: int = 0) -> Probe:
 
 def plan(*probes: Probe, at: Instant = NOON) -> Plan:
     return Plan(seq=0, at=at, contract="c", contract_sha256="", accounts=(), services=(), probes=probes)
+
+
+def start(journal: "Journal", key: str | None = None) -> record.Start:
+    """The first line of a run, with the key of the origin, unless told otherwise."""
+    return record.Start(
+        seq=0, at=NOON, format=record.FORMAT, origin=journal.origin.name, vantage="paris", version="1",
+        python="3", boot="b", cut=0, key=str(journal.origin.key.vkey) if key is None else key,
+    )  # fmt: skip
 
 
 def declaration(id_: str) -> record.Declaration:
@@ -111,6 +120,33 @@ def position(place: OriginDir) -> Position:
     """After all there is."""
     *_, last = read(place)
     return last.position
+
+
+def signers(place: OriginDir) -> list[Vkey | None]:
+    """Who signed each checkpoint: the key that the lines below it state, or None where they state none.
+
+    Whatever does not hold fails, and so does a key that is stated without the word of the one before.
+    """
+    assert place.checkpoints is not None
+    keys: list[Vkey | None] = [None]
+    for line in map(record.decode, raw_lines(place)):
+        key = keys[-1]
+        if isinstance(line, record.Rotate):
+            assert key is not None
+            assert note.was_handed_over(key, Vkey.parse(line.key), line.signature)
+            key = Vkey.parse(line.key)
+        elif isinstance(line, record.Start) and line.key:
+            assert str(key) in ("None", line.key)
+            key = Vkey.parse(line.key)
+        keys.append(key)
+    found: list[Vkey | None] = []
+    for path in sorted(place.checkpoints.glob("*.txt")):
+        made = checkpoint.parse(path.read_bytes())
+        key = keys[made.size]
+        if key is not None:
+            assert checkpoint.verified(path.read_bytes(), key) == made
+        found.append(key)
+    return found
 
 
 def seqs(*ranges: Iterable[int]) -> list[int]:

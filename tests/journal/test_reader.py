@@ -11,6 +11,7 @@ import pytest
 from collector.core.timeline import HOUR, SECOND
 from collector.errors import JournalError
 from collector.journal import layout, treefile
+from collector.journal.checkpoint import Checkpoint
 from collector.journal.reader import Batch, Position, Rewound, lines_known, origins, read
 from tests.journal.lines import NOON, Journal, everything, position, seqs, three_hours
 
@@ -180,7 +181,8 @@ def test_a_checkpoint_that_was_rewritten_is_told_where_subtrees_prove_the_lines(
     journal.close()
     assert journal.place.checkpoints is not None
     note = journal.place.checkpoints / "000001.txt"
-    note.write_bytes(note.read_bytes()[:-10] + b"AAAAAAA=\n\n")
+    forged = Checkpoint(origin=journal.origin.name, size=300, root=bytes(32))
+    note.write_bytes(forged.signed(journal.origin.key))
 
     read_, (damage,) = everything(journal.place)
     assert read_ == list(range(600))
