@@ -31,7 +31,6 @@ PROGRAM_OF = {
     "ceph-common": "ceph",
     "systemd": "systemd-analyze",
     "iproute2": "ip",
-    "openssl": "openssl",
     "e2fsprogs": "mkfs.ext4",
     "openssl": "openssl",
 }

@@ -8,7 +8,7 @@ import gzip
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from collector.core import record
 from collector.core.record import (
@@ -117,7 +117,7 @@ def pack(origin: OriginDir, part: Part, out: IO[bytes]) -> None:
             while block := file.read(1 << 20):
                 out.write(block)
         return
-    with gzip.GzipFile("", "wb", compress.LEVEL, cast(gzip._WritableFileobj, out), mtime=0) as written:
+    with gzip.GzipFile("", "wb", compress.LEVEL, out, mtime=0) as written:
         left = part.lines
         for lines in lines_of(origin, part.file):
             some = lines if left is None else lines[:left]
@@ -141,7 +141,8 @@ class _Picked:
     """The last start and clock line before the stretch."""
     stamped: set[int] = field(default_factory=set)
     """Sizes that anchor lines of the stretch are about."""
-    keys: list[str] = field(default_factory=list)
+    keys: dict[int, str] = field(default_factory=dict)
+    """`seq` of lines that state the origin's key → the key."""
     documents: set[str] = field(default_factory=set)
     vantage: str = ""
 
@@ -149,10 +150,10 @@ class _Picked:
         """What a bundled line says that is of use elsewhere."""
         if isinstance(line, Start):
             self.vantage = line.vantage
-            if line.key and line.seq == 0:
-                self.keys.append(line.key)
+            if line.key:
+                self.keys[line.seq] = line.key
         elif isinstance(line, Rotate):
-            self.keys.append(line.key)
+            self.keys[line.seq] = line.key
         elif isinstance(line, Declaration) and line.document and not self.confidential:
             self.documents.add(line.document)
         elif isinstance(line, Sample) and "document" in line.facts:
@@ -200,7 +201,7 @@ class _Cutting:
             parts=self._parts(),
             seals=bundled,
             vantage=picked.vantage,
-            keys=tuple(dict.fromkeys(picked.keys)),
+            keys=tuple(dict.fromkeys(key for _, key in sorted(picked.keys.items()))),
             documents=frozenset(picked.documents),
         )
 
@@ -278,6 +279,10 @@ class _Cutting:
             picked.anchors[line.seq] = line.size, data
         elif isinstance(line, Plan | Rotate | Declaration) or line.seq == 0 or self._told(line):
             picked.singles[line.seq] = data
+            picked.heed(line)
+        elif isinstance(line, Start) and line.key and line.key not in picked.keys.values():
+            picked.singles[line.seq] = data  # the first that states it: an older version wrote those before
+            picked.heed(line)
         elif line.seq < self._start and (self._probes is None or line.at < self._around.start):
             picked.last[_START if isinstance(line, Start) else _CLOCK] = line.seq, data
 

@@ -1,6 +1,5 @@
 """What goes into a bundle: each file by its name, chosen from journals, checkpoints, stamps and documents."""
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ from collector.core.timeline import HOUR, Duration, Instant, Span
 from collector.journal import layout
 from collector.journal.excerpting import Cut, Part
 from collector.journal.layout import OriginDir
+from collector.journal.note import Vkey
 
 VERSION = 1
 """Of the form of bundles."""
@@ -22,9 +22,6 @@ CADENCE: Duration = HOUR
 Kind: TypeAlias = Literal["outage", "reservation", "claim", "period"]
 Contents: TypeAlias = "dict[str, bytes | Hours]"
 """Name below `data/` → what is in it."""
-
-_SPKI = bytes.fromhex("302a300506032b6570032100")
-"""What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +121,8 @@ def keys(origin: str, vkeys: Sequence[str]) -> dict[str, bytes]:
     if not vkeys:
         return {}
     found = {f"{origin}.vkey": "".join(f"{vkey}\n" for vkey in vkeys).encode()}
-    for vkey in vkeys:
-        _, number, data = vkey.rsplit("+", 2)
-        der = b64encode(_SPKI + b64decode(data)[1:]).decode()
-        pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n"
-        found[f"{origin}-{number}.pem"] = pem.encode()
+    for vkey in map(Vkey.parse, vkeys):
+        found[f"{origin}-{vkey.id.hex()}.pem"] = vkey.pem()
     return found
 
 
