@@ -20,13 +20,13 @@ from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import MINUTE, SECOND, Duration, Instant
-from collector.errors import ConfigurationError, ConstatError, UsageError
+from collector.errors import ConfigurationError, ConstatError, JournalError, UsageError
 from collector.host.clock import Clock, ClockReading
 from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
-from collector.journal import documents
+from collector.journal import documents, keys
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -187,6 +187,7 @@ class Daemon:
             self._gap(names, span.start, span.end, GapReason.STOPPED)
         engine = self._plan(at)
         self._clock_line(reading)
+        self._rotate()
         return engine
 
     def _plan(self, at: Instant) -> Engine:
@@ -201,6 +202,17 @@ class Daemon:
             write=self._writer.append,
             burst_turned=self._writer.checkpoint,
         )
+
+    def _rotate(self) -> None:
+        """Have a new key sign from here on, if one waits (`constat rotate`); else the old one goes on."""
+        try:
+            key = keys.coming(self._configuration.settings.state, self._origin.name)
+        except (JournalError, OSError) as error:
+            log.error("event=rotate taken=no why=%r", str(error))
+            return
+        if key is not None:
+            self._writer.rotate(key)
+            log.info("event=rotate taken=yes key=%s", key.vkey)
 
     def _end(self) -> None:
         """The last lines. What is in flight is cancelled: its slots were planned, and have no answer."""
@@ -233,7 +245,8 @@ class Daemon:
                 hup.cancel()
 
     async def _renew(self) -> None:
-        """Read the settings anew; if they will not do, the old ones hold."""
+        """Read keys and settings anew; if they will not do, the old ones hold."""
+        await asyncio.to_thread(self._rotate)
         try:
             new = await asyncio.to_thread(self._reload)
             _reloadable(self._configuration.settings, new.settings)

@@ -22,6 +22,7 @@ MODULE_OF: Final = {
     "bundle": "bundle",
     "declare": "declare",
     "simulate": "simulate",
+    "rotate": "vouching",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""

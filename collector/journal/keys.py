@@ -26,7 +26,7 @@ from collector.journal.note import Key
 _OTHERS = 0o077
 
 
-class UnfitKey(Exception):  # noqa: N818
+class UnfitKey(JournalError):
     """A file that holds no key that could sign."""
 
 
@@ -52,6 +52,9 @@ def make(file: Path, origin: str) -> Key:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(descriptor, 0o600)
+        if os.geteuid() == 0:  # root rotates, and the collector must be able to read it
+            owner = directory.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         stream.write(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         stream.flush()
         os.fsync(descriptor)
@@ -83,6 +86,14 @@ def find(file: Path, origin: str) -> Key | None:
     if not isinstance(private, Ed25519PrivateKey):
         raise UnfitKey(f"{file}: expected an Ed25519 key (PKCS#8, PEM), got something else")
     return Key(origin, private)
+
+
+def coming(state: Path, origin: str) -> Key | None:
+    """The key that waits to take over, there for good, so that a line may name it; errors as for `find`."""
+    key = find(next_path(state, origin), origin)
+    if key is not None:
+        layout.sync_directory(state / "keys")
+    return key
 
 
 def adopt(state: Path, origin: str) -> None:

@@ -22,6 +22,7 @@ from collector.journal.recovery import Recovered, UnfitError, declared, recover
 log = logging.getLogger(__name__)
 
 _VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_WORD = re.compile(r"\(origin ([A-Za-z0-9._-]+)\)")
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
 
@@ -57,6 +58,11 @@ class Origin:
         return self.place.name
 
     @property
+    def state(self) -> Path:
+        """The state directory that it is in."""
+        return self.place.directory.parent.parent
+
+    @property
     def cut(self) -> int:
         """Bytes of a torn last line, which the next start line states."""
         return self.recovered.cut
@@ -67,6 +73,14 @@ class Origin:
         By the plan that held last, so to be asked before a new one is written.
         """
         return self.recovered.open_until(at)
+
+    def adopt(self, key: Key) -> None:
+        """Let the next key, which signs from the line on that says so, take the place of the one before."""
+        keys.adopt(self.state, self.name)
+        self.key = key
+        identity = _identity(self.place.directory / layout.IDENTITY)
+        if identity is not None:
+            _state_key(self.place, identity, key)
 
     def release(self) -> None:
         os.close(self.lock)
@@ -199,6 +213,16 @@ def _locked(path: Path) -> int:
             "stories; stop that one, or name another directory"
         ) from None
     return lock
+
+
+def last_written(state: Path) -> str | None:
+    """The origin that is written, or was the last to be; None where none ever was, or nobody left word."""
+    try:
+        word = (state / "journal" / "lock").read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+    named = _WORD.search(word)
+    return None if named is None else named[1]
 
 
 def _sign(lock: int, origin: str) -> None:

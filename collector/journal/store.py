@@ -9,11 +9,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from collector.core.record import Declaration, Line
+from collector.core.record import Declaration, Line, Rotate
 from collector.core.timeline import HOUR, Instant
 from collector.journal import layout, treefile
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.merkle import SUBTREE, leaf_hashes
+from collector.journal.note import Key
 from collector.journal.origin import Origin
 from collector.journal.slots import Coverage
 from collector.journal.treefile import State
@@ -57,8 +58,10 @@ class Store:
     def __init__(self, origin: Origin) -> None:
         found = origin.recovered
         assert origin.place.checkpoints is not None
-        self._name, self._key = origin.name, origin.key
+        self._origin, self._name, self._key = origin, origin.name, origin.key
         self._stated = found.state.key
+        self._coming: Key | None = None
+        self._adopting = False
         self._directory = origin.place.directory
         self._checkpoints = origin.place.checkpoints
         self._frontier = found.state.frontier()
@@ -102,9 +105,19 @@ class Store:
         for line in lines:
             self._coverage.feed(line)
             self._stated = treefile.key_after(line, self._stated)
+            if isinstance(line, Rotate) and self._coming is not None:
+                # It is on disk: from here on the new key signs, and will even if we crash here.
+                self._key, self._coming, self._adopting = self._coming, None, True
             if isinstance(line, Declaration) and line.id not in self._ids:
                 self._ids.add(line.id)
                 self._declared.contents += _declared(line.id, line.kind)
+
+    def rotation(self, key: Key, at: Instant) -> Rotate | None:
+        """The line that, once appended, has `key` sign what comes after it; None if it signs already."""
+        if key.vkey == self._key.vkey:
+            return None
+        self._coming = key
+        return Rotate(seq=0, at=at, key=str(key.vkey), signature=self._key.handed_over(key.vkey))
 
     def keep(self) -> None:
         """Write what spares the next start and every proof from reading the lines again."""
@@ -115,6 +128,9 @@ class Store:
             self._snapshot = os.open(self._directory / layout.FRONTIER, os.O_WRONLY | os.O_CREAT, 0o640)
         # In place and not durably: a stale or torn one is noticed, and the lines after it are read again.
         _write_all(self._snapshot, treefile.header(self._state()), 0)
+        if self._adopting:
+            self._origin.adopt(self._key)
+            self._adopting = False
 
     def checkpoint(self) -> None:
         """Make a checkpoint of all lines on disk, unless the last one is of the same size."""

@@ -21,6 +21,7 @@ from collector.core import record
 from collector.core.record import Declaration, Line, Plan, Sample
 from collector.core.timeline import MINUTE, Duration, Instant
 from collector.journal import compress, layout
+from collector.journal.note import Key
 from collector.journal.origin import Origin
 from collector.journal.slots import Held, Lost, grid_of
 from collector.journal.store import Store
@@ -66,6 +67,7 @@ class Writer:
         self._plan = Held(origin.recovered.state.grid, origin.recovered.state.plan_at)
         self._lost = Lost()
         self._checkpoint_wanted = self._closing = self._closed = False
+        self._rotation: Key | None = None
         # The writer thread's own:
         self._in_hand = 0
         self._kept = -1
@@ -87,6 +89,12 @@ class Writer:
                 self._plan = Held(grid_of(line), line.at)
             self._queue.append((now, line, self._plan))
             self._expire()
+
+    def rotate(self, key: Key) -> None:
+        """Have `key`, which waits beside the one that signs, sign from the next batch's end on."""
+        with self._wake:
+            self._rotation = key
+            self._wake.notify()
 
     def checkpoint(self) -> None:
         """Have a checkpoint made after the next batch."""
@@ -150,9 +158,10 @@ class Writer:
             self._queue.clear()
             self._in_hand = len(batch)
             checkpoint_wanted, self._checkpoint_wanted = self._checkpoint_wanted, False
-        written = not batch or self._attempt("lines", lambda: self._write(batch))
+            rotation, self._rotation = self._rotation, None
+        written = not (batch or rotation) or self._attempt("lines", lambda: self._write(batch, rotation))
         if not written:
-            self._put_back(batch)
+            self._put_back(batch, rotation)
         self._in_hand = 0
         for loop, done in waiters:
             _tell(loop, done, written)
@@ -163,8 +172,11 @@ class Writer:
             self._attempt("house", self._store.close)
         return not closing
 
-    def _write(self, batch: list[_Queued]) -> None:
+    def _write(self, batch: list[_Queued], rotation: Key | None) -> None:
         lines, data = self._encoded(batch)
+        if rotation is not None and (line := self._store.rotation(rotation, self._now())) is not None:
+            lines.append(msgspec.structs.replace(line, seq=self._store.size + len(lines)))
+            data.append(record.encode(lines[-1]))
         if not lines:
             return
         self._store.append(lines, data, self._now())
@@ -189,9 +201,10 @@ class Writer:
                     break
         return lines, data
 
-    def _put_back(self, batch: list[_Queued]) -> None:
+    def _put_back(self, batch: list[_Queued], rotation: Key | None) -> None:
         """Keep what could not be written for the next attempt; give it up where younger lines were."""
         with self._wake:
+            self._rotation = self._rotation or rotation
             if self._lost:
                 younger, self._lost = self._lost, Lost()
                 for _, line, plan in batch:

@@ -37,6 +37,7 @@ from exporters import query
 from exporters.__main__ import _status as run
 from exporters.commands.options import parse_instant
 from tests.coverage_check import uncovered
+from tests.journal.lines import signers
 
 FOUND = settings.load(settings.shipped("simulate.toml"), {})
 CONTRACT, SHA256 = load(FOUND.contract_path)
@@ -93,6 +94,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(tmp_path: Pat
 
     assert whole(tmp_path / "a") == whole(tmp_path / "b")
     assert whole(tmp_path / "a") != whole(tmp_path / "c")
+    for place in layout.origins(tmp_path / "a"):
+        assert None not in signers(place)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
