@@ -171,13 +171,14 @@ class _Cutting:
         self._files = Files(origin)
         self._seals = [seal for seal in passage.checkpoints(origin) if seal.size <= head.size]
         self._stamped = [seal for seal in self._seals if seal.stamps]
-        touched = self._touched()
-        self._first, self._last = (0, -1) if probes is not None or not touched else (touched[0], touched[-1])
+        self._first, self._last = self._hours() if probes is None else (0, -1)
         self._start = self._end = head.size
         if self._last >= self._first:
             self._start = self._files.start(self._first).size
             self._end = self._sealed_end()
         self._picked = _Picked(confidential=probes is not None)
+        self._newest = b""
+        """Without a stretch: the last line, which tells that none is to be had of the time asked for."""
 
     def cut(self) -> Cut:
         self._walk()
@@ -189,6 +190,8 @@ class _Cutting:
                 picked.singles[seq] = line
         for seq, line in picked.last.values():
             picked.singles[seq] = line
+        if self._newest:
+            picked.singles[decoded(self._origin, self._newest).seq] = self._newest
         for line in picked.singles.values():
             picked.heed(record.decode(line))
         covers = {seq: self._cover(seq) for seq in picked.singles}
@@ -207,17 +210,29 @@ class _Cutting:
 
     # -------------------------------------------------------------------------------------- the stretch
 
-    def _touched(self) -> list[int]:
-        """Files with lines that can tell of the time asked for."""
-        found = []
-        for number, name in enumerate(self._files.names):
-            hour = layout.hour_start(name)
-            near = hour is None or (
-                hour - LATE < self._around.end and self._around.start < hour + HOUR + LATE
-            )
-            if near and self._files.start(number).size < self._head.size:
-                found.append(number)
-        return found
+    def _hours(self) -> tuple[int, int]:
+        """The first and the last file of the stretch, the last one before the first where there is none.
+
+        Where a collector was stopped in the time asked for, the files before and after it go with it: that
+        nothing is left out between is to be seen.
+        """
+        starts = [layout.hour_start(name) for name in self._files.names]
+        covered = sum(self._files.start(number).size < self._head.size for number in range(len(starts)))
+        near = [n for n, hour in enumerate(starts[:covered]) if hour is None or self._near(hour)]
+        if near:
+            first, last = near[0], near[-1]
+        else:
+            after = sum(hour is not None and hour < self._around.start for hour in starts[:covered])
+            if after in (0, covered):
+                return 0, -1
+            first, last = after - 1, after
+        while last + 1 < covered and self._files.since(last + 1) < self._around.end:
+            last += 1
+        return first, last
+
+    def _near(self, hour: Instant) -> bool:
+        """Whether the file of that hour may have lines that tell of the time asked for."""
+        return hour - LATE < self._around.end and self._around.start < hour + HOUR + LATE
 
     def _sealed_end(self) -> int:
         """The first checkpoint over all lines of the last file."""
@@ -264,6 +279,8 @@ class _Cutting:
             stretch.finished(self._end)
 
     def _outside(self, lines: Sequence[bytes], *, near: bool) -> None:
+        if lines and self._probes is None and self._last < self._first:
+            self._newest = lines[-1]
         for data in lines:
             if data.startswith(_OUTSIDE):
                 line = decoded(self._origin, data)

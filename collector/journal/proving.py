@@ -6,6 +6,7 @@ from functools import cache
 
 from collector.core import record
 from collector.core.record import Line
+from collector.core.timeline import Instant
 from collector.errors import JournalError
 from collector.journal import layout, merkle, treefile
 from collector.journal.layout import OriginDir
@@ -29,31 +30,39 @@ class Files:
     def __init__(self, origin: OriginDir) -> None:
         self._origin = origin
         self.names = origin.names()
-        self._starts: list[Frontier] = []
+        self._starts: list[tuple[Frontier, Instant]] = []
         self._data: dict[int, dict[int, bytes]] = {}
 
     def start(self, number: int) -> Frontier:
         """The tree before the file of that number."""
+        return self._start_of(number)[0]
+
+    def since(self, number: int) -> Instant:
+        """`at` of the last line before the file of that number; 0 before the first."""
+        return self._start_of(number)[1]
+
+    def _start_of(self, number: int) -> tuple[Frontier, Instant]:
         while len(self._starts) <= number:
-            self._starts.append(self._start(len(self._starts)))
+            self._starts.append(self._found(len(self._starts)))
         return self._starts[number]
 
-    def _start(self, number: int) -> Frontier:
+    def _found(self, number: int) -> tuple[Frontier, Instant]:
         name = self.names[number]
         state = treefile.state_of(self._tree(name))
         if state is not None and state.file == name:
-            return state.frontier()
+            return state.frontier(), state.at
         if not number:
-            return Frontier()
-        tree = self._starts[number - 1].copy()
+            return Frontier(), 0
+        tree, at = self._starts[number - 1][0].copy(), self._starts[number - 1][1]
         for lines in lines_of(self._origin, self.names[number - 1]):
             tree.extend(leaf_hashes(lines))
-        return tree
+            at = decoded(self._origin, lines[-1]).at
+        return tree, at
 
     def holding(self, seq: int) -> int:
         """Number of the file with line `seq`."""
         self.start(len(self.names) - 1)
-        return max(0, bisect_right(self._starts, seq, key=lambda tree: tree.size) - 1)
+        return max(0, bisect_right(self._starts, seq, key=lambda start: start[0].size) - 1)
 
     def subtree(self, number: int) -> bytes | None:
         """Hash of a complete subtree, None where no tree file states it."""

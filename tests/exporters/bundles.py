@@ -8,6 +8,7 @@ checkpoint but that of 08:00 is stamped two seconds after it, by `first`, and th
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +189,10 @@ class _Keeper:
                     size=made.size,
                     root=made.root.hex(),
                     authority=name,
-                    token=dated.sha256(response).hexdigest(),
+                    token=sha256(response).hexdigest(),
                     gen_time=token.gen_time,
                     accuracy=token.accuracy,
-                )  # fmt: skip
+                )
             )
 
 

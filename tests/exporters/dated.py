@@ -1,4 +1,4 @@
-"""A time-stamp authority that says any time it is told: `openssl` signs, the certificates hold for decades."""
+"""A time-stamp authority that says any time it is told; its certificates hold for decades."""
 
 import subprocess
 from dataclasses import dataclass
