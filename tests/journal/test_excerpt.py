@@ -22,7 +22,7 @@ from collector.journal.layout import OriginDir
 from collector.journal.merkle import leaf_hash
 from collector.journal.reader import Batch, Damage, origins, read
 from tests.journal import lines as made
-from tests.journal.lines import NOON, Journal, declaration, plan, probe, sample
+from tests.journal.lines import NOON, Journal, declaration, plan, probe, sample, three_hours
 
 EACH = 300
 
