@@ -27,6 +27,8 @@ from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
 from collector.journal import documents, keys
+from collector.journal.anchor import Anchors
+from collector.journal.authority import Authority
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -56,6 +58,8 @@ class Configuration:
     plan: Plan
     """`seq` and `at` are 0."""
     probes: tuple[Prepared, ...]
+    authorities: tuple[Authority, ...]
+    """With the secrets that asking them needs."""
 
 
 def configured(path: Path, environ: Mapping[str, str], state: Path | None = None) -> Configuration:
@@ -64,7 +68,12 @@ def configured(path: Path, environ: Mapping[str, str], state: Path | None = None
     if state is not None:
         settings = dataclasses.replace(settings, state=state)
     plan = settings.plan(*contracts.load(settings.contract_path))
-    return Configuration(settings=settings, plan=plan, probes=made_ready(settings, plan.probes))
+    return Configuration(
+        settings=settings,
+        plan=plan,
+        probes=made_ready(settings, plan.probes),
+        authorities=settings.stamping(),
+    )
 
 
 def made_ready(settings: Settings, probes: Iterable[record.Probe]) -> tuple[Prepared, ...]:
@@ -133,6 +142,14 @@ class Daemon:
         self._reload = reload
         self._origin = origin
         self._writer = Writer(origin, now=clock.now, boot=clock.boot_us)
+        self._anchors = Anchors(
+            configuration.settings.state,
+            self._writer,
+            now=clock.now,
+            boot=clock.boot_us,
+            tolerance=configuration.settings.clock_tolerance,
+        )
+        self._anchors.renew(configuration.authorities)
         self._network = Network()
         self._observer = Observer()
         self._runner = Runner(
@@ -159,7 +176,9 @@ class Daemon:
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as group:
-                keepers = (self._measure(), self._keep_time(), self._declared(), self._feed())
+                keepers = (
+                    self._measure(), self._keep_time(), self._declared(), self._feed(), self._anchors.run(),
+                )  # fmt: skip
                 tasks = [group.create_task(keeper) for keeper in keepers]
                 await self._stop.wait()
                 for task in tasks:
@@ -255,6 +274,7 @@ class Daemon:
             return
         changed = new.plan != self._configuration.plan
         self._configuration = new
+        self._anchors.renew(new.authorities)
         if changed:
             at = self._clock.now() + 1
             self._engine.interrupt(at, GapReason.STOPPED)

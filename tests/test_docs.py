@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from collector.core.record import Service
 from collector.settings import draft
+from collector.settings.authorities import AskedAuthority
 from exporters.cli import MODULE_OF, constat
 from tests.readme import README, ROOT, with_tree
 
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "account": draft.Account,
     "service": Service,
     "probe": draft.AskedProbe,
+    "authority": AskedAuthority,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")

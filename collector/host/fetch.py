@@ -1,12 +1,15 @@
 """Untimed HTTP: a document from a server that is not being measured, within bounds of size and time."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from collector.errors import ConstatError
+from collector.host.names import Names
 
 LIMIT_BYTES = 1 << 20
 PATIENCE_S = 10.0
@@ -40,9 +43,11 @@ async def fetch(
     Redirects are not followed: what is pinned by its address must not be led elsewhere.
     """
     patience = aiohttp.ClientTimeout(total=patience_s)
+    resolver = _Resolver()
     try:
         async with (
-            aiohttp.ClientSession(timeout=patience, auto_decompress=False) as session,
+            aiohttp.TCPConnector(resolver=resolver) as connector,
+            aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False) as session,
             session.request(method, url, data=body or None, headers=headers, allow_redirects=False) as answer,
         ):
             came = bytearray()
@@ -56,3 +61,25 @@ async def fetch(
         raise FetchError(f"{url}: expected an answer within {patience_s:g} s, got none") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise FetchError(f"{url}: expected an answer, got: {str(error) or type(error).__name__}") from error
+    finally:
+        await resolver.close()
+
+
+class _Resolver(AbstractResolver):
+    """Lookups in a thread that nobody waits for: one that hangs holds up neither the others nor an end."""
+
+    def __init__(self) -> None:
+        self._names = Names(threads=1)
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        del family  # any will do
+        address = await self._names.first(host)
+        return [
+            ResolveResult(
+                hostname=host, host=address.host, port=port, family=address.family, proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        self._names.close()

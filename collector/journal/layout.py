@@ -35,6 +35,7 @@ COARSE: Duration = 3 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHECKPOINT = re.compile(r"(\d{6,})\.txt")
+_STAMP = re.compile(r"(\d{6,})\.([a-z0-9-]+)\.tsr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,17 @@ def checkpoint_numbers(directory: Path) -> list[int]:
 
 def checkpoint_path(directory: Path, number: int) -> Path:
     return directory / f"{number:06d}.txt"
+
+
+def stamp_path(directory: Path, number: int, authority: str, end: str) -> Path:
+    """Question (`.tsq`) or answer (`.tsr`) of an authority about a checkpoint."""
+    return directory / f"{number:06d}.{authority}{end}"
+
+
+def stamp_numbers(directory: Path, authority: str) -> list[int]:
+    """Numbers of the checkpoints that an authority stamped, in order."""
+    matches = (_STAMP.fullmatch(path.name) for path in directory.iterdir())
+    return sorted(int(match[1]) for match in matches if match and match[2] == authority)
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -83,6 +83,11 @@ class Store:
         return self._frontier.size
 
     @property
+    def checkpoint_number(self) -> int:
+        """Number of the last checkpoint on disk; 0 before the first."""
+        return self._checkpoint
+
+    @property
     def file(self) -> str:
         """The file that is being written, without suffix; empty before the first."""
         return self._file

@@ -107,6 +107,11 @@ class Writer:
         return self._synced
 
     @property
+    def checkpoint_number(self) -> int:
+        """Number of the last checkpoint on disk; 0 before the first."""
+        return self._store.checkpoint_number
+
+    @property
     def queued(self) -> int:
         """Lines that wait for the disk."""
         return len(self._queue) + self._in_hand

@@ -1,13 +1,15 @@
 """config/*.toml and the environment → Settings and Plan; the only reader of either."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.core.contract import Contract
 from collector.core.record import Account, Plan, Probe, Service
-from collector.core.timeline import Duration
+from collector.core.timeline import Duration, Instant
 from collector.errors import ConfigurationError
+from collector.journal import trust
+from collector.journal.authority import Authority
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
@@ -36,7 +38,49 @@ class Settings:
     accounts: tuple[Account, ...]
     services: tuple[Service, ...]
     probes: tuple[Probe, ...]
+    authorities: tuple[Authority, ...]
+    """Who stamps checkpoints; without the secrets that `stamping` adds."""
     sources: Sources
+
+    def stamping(self) -> tuple[Authority, ...]:
+        """The authorities, ready to be asked; ConfigurationError tells all that is not there."""
+        found, problems = [], []
+        for authority in self.authorities:
+            problems += [
+                f"{self.path}: authority {authority.name}: {problem}" for problem in trust.problems(authority)
+            ]
+            try:
+                found.append(self._known_to(authority))
+            except ConfigurationError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigurationError(problems)
+        return tuple(found)
+
+    def stamping_notes(self, now: Instant, missing: str) -> list[str]:
+        """What stands in the way of time stamps; `missing` says why the openssl command cannot be used."""
+        if not self.authorities:
+            return [f"{self.path}: no [[authority]]: nobody but us will say when a line was written"]
+        found = [
+            f"{self.path}: authority {authority.name}: {note}"
+            for authority in self.authorities
+            for note in trust.notes(authority, now)
+        ]
+        return found + ([f"{missing}: until then there are no time stamps"] if missing else [])
+
+    def _known_to(self, authority: Authority) -> Authority:
+        name = authority.credentials
+        if not name:
+            return authority
+        secrets = self.sources.secrets(name)
+        if missing := [key for key in ("user", "password") if not secrets.get(key)]:
+            raise ConfigurationError(
+                [
+                    f"{self.path}: authority {authority.name}: expected {' and '.join(missing)} in the "
+                    f'credentials "{name}", got {secrets!r}; {self.sources.searched(name)}'
+                ]
+            )
+        return replace(authority, user=secrets["user"], password=secrets["password"])
 
     def problems(self, contract: Contract) -> list[str]:
         """What does not fit the contract, each with its place in the file."""
@@ -131,6 +175,7 @@ def _settings(draft: Draft, path: Path, environ: Mapping[str, str]) -> Settings:
         accounts=tuple(Account(id=a.id, region=a.region, zones=a.zones) for a in draft.accounts.values()),
         services=tuple(draft.services.values()),
         probes=tuple(draft.probes.values()),
+        authorities=tuple(draft.authorities),
         sources=Sources(
             environ=environ,
             of_probe={p.name: p.credentials or credentials.get(p.service, "") for p in draft.asked.values()},

@@ -15,6 +15,7 @@ from collector.errors import ConfigurationError
 from collector.measure.budget import Turns
 from collector.probe import ProbeSpec
 from collector.probes import specs
+from collector.settings.authorities import AskedAuthority, authority_of
 from collector.tables import shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -83,7 +84,7 @@ class AskedProbe(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
-SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe")
+SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe", "authority")
 
 
 class Draft:
@@ -99,7 +100,9 @@ class Draft:
         terms = table(raw.get("contract", {}), Terms, "contract", problems)
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
-        self.tables = {key: _tables(raw, key, problems) for key in ("account", "service", "probe")}
+        self.tables = {
+            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "authority")
+        }
         regions = {
             text(account, "id"): text(account, "region") for account in self.tables["account"].values()
         }
@@ -117,6 +120,9 @@ class Draft:
                 asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
         self.probes = {k: probe for k, probe in probes.items() if probe is not None}
+        stamping = _each(self.tables, "authority", AskedAuthority, problems)
+        authorities = (authority_of(a, f"authority[{k}]", path, problems) for k, a in stamping.items())
+        self.authorities = [authority for authority in authorities if authority is not None]
 
 
 def shipped(name: str) -> Path:

@@ -12,6 +12,8 @@ from rich.text import Text
 from collector import contracts, daemon, settings
 from collector.core.record import Outcome, Probe, Sample
 from collector.core.timeline import DAY
+from collector.host import openssl
+from collector.host.clock import wall_us
 from exporters.commands import options, tables
 from exporters.documents import show
 
@@ -68,7 +70,7 @@ def check(config: Path) -> int:
     """Read the settings, the contract and the credentials; tell all that is wrong with them. Exit 2 if so."""
     found = daemon.configured(config, os.environ).settings
     contract, digest = contracts.load(found.contract_path)
-    for note in found.notes(contract):
+    for note in (*found.notes(contract), *found.stamping_notes(wall_us(), openssl.missing())):
         click.echo(f"mind: {note}")
     if found.probes:
         tables.console().print(_planned(found.probes))

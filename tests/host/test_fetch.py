@@ -69,6 +69,15 @@ async def test_more_than_was_bargained_for_is_refused(
         await fetch("GET", address + path, **how)  # type: ignore[arg-type]
 
 
+async def test_a_name_is_looked_up_as_the_system_does(address: str) -> None:
+    assert (await fetch("GET", address.replace("127.0.0.1", "localhost") + "/echo")).status == 418
+
+
+async def test_a_name_that_leads_nowhere_is_told_with_the_address() -> None:
+    with pytest.raises(FetchError, match=r"http://nowhere\.invalid/: expected an answer, got: "):
+        await fetch("GET", "http://nowhere.invalid/")
+
+
 async def test_nobody_there_is_told_with_the_address() -> None:
 
     with pytest.raises(FetchError, match=r"http://127\.0\.0\.1:\d+/: expected an answer, got: "):

@@ -1,6 +1,7 @@
 """OpenSSL's judgement on time stamps: over these bytes, by a pinned authority, at that time; or why not."""
 
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_an_issuing_authority_may_be_pinned_itself(keys: Keys, response: bytes) 
     """As a trusted list names it; nothing above it is looked at."""
     assert keys.chain is not None
     verify_stamp(DATA, response, ca=keys.chain)
+
+
+def test_a_stamp_of_an_authority_that_is_not_openssl_leads_there_too(keys: Keys) -> None:
+    stamp = keys.by_certomancer(timestamp.request(sha256(DATA).digest(), 7))
+
+    verify_stamp(DATA, stamp, ca=keys.ca, chain=keys.chain)
+    with pytest.raises(OpensslError, match="unable to get local issuer certificate"):
+        verify_stamp(DATA, stamp, ca=keys.ca)
 
 
 def test_other_bytes_are_refused(keys: Keys, response: bytes) -> None:

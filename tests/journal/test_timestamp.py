@@ -90,6 +90,13 @@ def test_another_reader_of_tokens_finds_the_same(response: bytes) -> None:
     assert int(theirs.gen_time.timestamp()) == token.gen_time // 1_000_000
 
 
+def test_what_an_authority_that_is_not_openssl_states(keys: Keys) -> None:
+    when = datetime(2026, 11, 22, 23, 15, 0, 250_000, tzinfo=UTC)
+    token = timestamp.checked(keys.by_certomancer(timestamp.request(DIGEST, NONCE), when), DIGEST, NONCE)
+
+    assert (token.gen_time, token.accuracy, token.ordering) == (1_795_389_300_250_000, None, False)
+
+
 @pytest.mark.parametrize(
     ("digest", "nonce", "policy", "says"),
     [

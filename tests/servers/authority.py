@@ -1,8 +1,8 @@
 """A time-stamp authority on loopback: `openssl ts` behind HTTP, with its own root, and every way to fail.
 
 Inside `async with authority(tmp_path, intermediate=True) as tsa`, an [[authority]] is told tsa.url, tsa.ca,
-tsa.chain and tsa.crl; `tsa.fault = Fault.HTML` makes it fail, `await tsa.down()` listen no more. Without HTTP,
-`make(directory).stamp(data)` is a response.
+tsa.chain and tsa.crl; `tsa.fault = Fault.HTML` makes it fail, `await tsa.down()` listen no more. Without
+HTTP, `make(directory).stamp(data)` is a response.
 """
 
 import asyncio
@@ -11,11 +11,15 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
 from aiohttp import web
+from asn1crypto import pem, tsp, x509
+from asn1crypto.keys import PrivateKeyInfo
+from certomancer.services import TimeStamper
 
 from collector.journal import timestamp
 from tests.conftest import free_port
@@ -102,6 +106,17 @@ class Keys:
     def stamp(self, data: bytes, nonce: int = NONCE) -> bytes:
         """A response over `data`."""
         return self.reply(timestamp.request(sha256(data).digest(), nonce))
+
+    def by_certomancer(self, query: bytes, at: datetime | None = None) -> bytes:
+        """The response of an authority that is not OpenSSL's, whose clock shows `at` (else the time).
+
+        It states neither accuracy nor order, and sends along its own certificate alone.
+        """
+        certificate, key = (
+            pem.unarmor((self.directory / f"tsu.{end}").read_bytes())[2] for end in ("pem", "key")
+        )
+        stamper = TimeStamper(x509.Certificate.load(certificate), PrivateKeyInfo.load(key), fixed_dt=at)
+        return bytes(stamper.request_tsa_response(tsp.TimeStampReq.load(query)).dump())
 
     def rejection(self) -> bytes:
         """A response that grants nothing: it does not stamp MD5."""
@@ -195,6 +210,8 @@ class Authority:
     user: str = ""
     password: str = ""
     fault: Fault = Fault.NONE
+    clock: timedelta = timedelta(0)
+    """How far its clock is ahead of ours."""
     asked: list[bytes] = field(default_factory=list)
     """Every question that came."""
     last: bytes = b""
@@ -254,6 +271,8 @@ class Authority:
                 return self.rogue.reply(query)
             case Fault.REJECTION:
                 return self.keys.rejection()
+        if self.clock:
+            return self.keys.by_certomancer(query, datetime.now(UTC) + self.clock)
         return self.keys.reply(query)
 
 
