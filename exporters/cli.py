@@ -20,6 +20,7 @@ MODULE_OF: Final = {
     "deadlines": "claiming",
     "claim": "claiming",
     "bundle": "bundle",
+    "renew": "renew",
     "declare": "declare",
     "simulate": "simulate",
     "rotate": "vouching",

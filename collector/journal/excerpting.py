@@ -213,26 +213,27 @@ class _Cutting:
     def _hours(self) -> tuple[int, int]:
         """The first and the last file of the stretch, the last one before the first where there is none.
 
-        Where a collector was stopped in the time asked for, the files before and after it go with it: that
+        It begins before the time asked for and ends after it, also where the collector was stopped then: that
         nothing is left out between is to be seen.
         """
-        starts = [layout.hour_start(name) for name in self._files.names]
-        covered = sum(self._files.start(number).size < self._head.size for number in range(len(starts)))
-        near = [n for n, hour in enumerate(starts[:covered]) if hour is None or self._near(hour)]
-        if near:
-            first, last = near[0], near[-1]
-        else:
-            after = sum(hour is not None and hour < self._around.start for hour in starts[:covered])
-            if after in (0, covered):
-                return 0, -1
-            first, last = after - 1, after
-        while last + 1 < covered and self._files.since(last + 1) < self._around.end:
+        files, around = self._files, self._around
+        covered = sum(files.start(number).size < self._head.size for number in range(len(files.names)))
+        near = [number for number in range(covered) if self._near(number)]
+        if not near:
+            return 0, -1
+        first, last = near[0], near[-1]
+        while first and files.first_at(first) > around.start:
+            first -= 1
+        while last + 1 < covered and files.since(last + 1) < around.end:
             last += 1
         return first, last
 
-    def _near(self, hour: Instant) -> bool:
-        """Whether the file of that hour may have lines that tell of the time asked for."""
-        return hour - LATE < self._around.end and self._around.start < hour + HOUR + LATE
+    def _near(self, number: int) -> bool:
+        """Whether a file may have lines that tell of the time asked for: by its name, or by its lines."""
+        files, around = self._files, self._around
+        hour = layout.hour_start(files.names[number])
+        named = hour is not None and hour - LATE < around.end and around.start < hour + HOUR + LATE
+        return named or (files.since(number) <= around.end and around.start <= files.since(number + 1))
 
     def _sealed_end(self) -> int:
         """The first checkpoint over all lines of the last file."""

@@ -38,8 +38,25 @@ class Files:
         return self._start_of(number)[0]
 
     def since(self, number: int) -> Instant:
-        """`at` of the last line before the file of that number; 0 before the first."""
-        return self._start_of(number)[1]
+        """`at` of the last line before the file of that number; of the very first line, for the first file.
+
+        That of the very last line for a number past the last file.
+        """
+        if not number:
+            return self.first_at(0)
+        return self._start_of(number)[1] if number < len(self.names) else self._last_at()
+
+    def first_at(self, number: int) -> Instant:
+        """`at` of the first line of the file of that number; 0 where it has none."""
+        for lines in lines_of(self._origin, self.names[number]):
+            return decoded(self._origin, lines[0]).at
+        return 0
+
+    def _last_at(self) -> Instant:
+        at: Instant = 0
+        for lines in lines_of(self._origin, self.names[-1]):
+            at = decoded(self._origin, lines[-1]).at
+        return at
 
     def _start_of(self, number: int) -> tuple[Frontier, Instant]:
         while len(self._starts) <= number:

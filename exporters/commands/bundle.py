@@ -19,8 +19,9 @@ from collector.journal.excerpting import Cut
 from collector.journal.passage import Sealed
 from collector.journal.reader import OriginDir, origins
 from exporters import query
-from exporters.commands import comparison, journals, options, printing, tables
+from exporters.commands import comparison, journals, options, printing, stamping, tables
 from exporters.commands.journals import Drawn
+from exporters.commands.world import configured
 from exporters.documents import show
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag, contents
@@ -49,6 +50,7 @@ AROUND: Duration = HOUR
     "--extract", is_flag=True,
     help="Confidential: only lines of the probes and controls concerned. That none is left out is not shown.",
 )  # fmt: skip
+@stamping.option
 @options.as_json
 def bundle(
     what: str | None, start: Instant | None, end: Instant | None, output: Path, extract: bool, as_json: bool,
@@ -65,7 +67,7 @@ def bundle(
     if output.exists():
         raise UsageError(f"{output}: expected a new file, got one that exists: a bundle stays as it was")
     order = made.order()
-    digest = bag.write(output, contents.contents(order, made.besides()), made.info(order))
+    digest = bag.write(output, contents.contents(order, made.besides()), made.info(order), made.stamp)
     for warning in made.warnings:
         click.echo(f"warning: {warning}", err=True)
     told = made.told(order, output, digest)
@@ -112,6 +114,7 @@ class _Making:
     contract: Path | None
     as_of: Instant | None
     readings: tuple[str, ...]
+    authorities: tuple[str, ...]
     extract: bool
     warnings: list[str] = field(default_factory=list)
     damage: Sequence[str] = ()
@@ -123,6 +126,10 @@ class _Making:
             )
         self._moved = journals.choices(self.readings)
         self._world, self._directories = journals.world_of(self.config, self.sources, self.contract)
+        settings = self._world.settings
+        if self.authorities and settings is None:
+            settings = configured(self.config).settings
+        self._stampers = stamping.chosen(settings, self.authorities, self.warnings.append)
 
     def order(self) -> Order:
         """What goes in; UsageError where there is nothing to show."""
@@ -153,8 +160,18 @@ class _Making:
             extract=self.extract,
             statement=filing.encode(whole),
             contract=self._world.contract_text,
-            authorities=(),
+            trusted={one.name: stamping.material(one) for one in self._stampers},
         )
+
+    def stamp(self, tags: bytes) -> Mapping[str, bytes]:
+        """Stamps over the bundle itself.
+
+        That there is none is a warning: what is in it has stamps of its own, and a renewal dates it any day.
+        """
+        made = stamping.stamped(self._stampers, tags, self.warnings.append)
+        if not made:
+            self.warnings.append("the bundle itself bears no stamp: it may be given one by `constat renew`")
+        return made
 
     def besides(self) -> dict[str, bytes]:
         """What explains and verifies the rest."""

@@ -52,14 +52,14 @@ class Order:
     extract: bool
     statement: bytes
     contract: str
-    authorities: Sequence[str]
-    """Those that are to stamp the bundle itself."""
+    trusted: Mapping[str, Mapping[str, bytes]]
+    """Authority that is to stamp the bundle itself → what verifies its stamps (`.pem`, `-chain.pem`…)."""
 
 
 def contents(order: Order, besides: Mapping[str, bytes]) -> Contents:
     """All files below `data/`; `besides` are those that explain or verify the others."""
     found: Contents = {**besides, "statement.json": order.statement, "contract.toml": order.contract.encode()}
-    authorities = set(order.authorities)
+    authorities = set(order.trusted)
     for cut in order.cuts:
         name = cut.origin.name
         found[f"journal/{name}/{layout.EXCERPT}"] = cut.excerpt.encode()
@@ -69,7 +69,7 @@ def contents(order: Order, besides: Mapping[str, bytes]) -> Contents:
         found |= {f"trust/{file}": data for file, data in keys(name, cut.keys).items()}
         authorities |= {one for seal in cut.seals for one in seal.stamps}
     states = dict.fromkeys(_state(cut.origin) for cut in order.cuts)
-    trusted: dict[str, bytes] = {}
+    trusted = {f"{name}{end}": data for name, of in order.trusted.items() for end, data in of.items()}
     for state in states:
         trusted |= _trusted(state, authorities)
     found |= {f"trust/{file}": data for file, data in trusted.items()}

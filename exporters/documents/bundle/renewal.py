@@ -18,8 +18,11 @@ FOLDER = "renewals"
 
 _NUMBER = re.compile(rf"{FOLDER}/(\d{{4}})\.txt")
 
-Stamp = Callable[[bytes], Mapping[str, bytes]]
-"""The bytes of a renewal → files beside it: what their names end in (`.<authority>.tsr`) → bytes."""
+Stamp = Callable[[bytes, Opened], Mapping[str, bytes]]
+"""The bytes of a renewal, and the bundle → files beside it, by what their names end in (`.<authority>.tsr`).
+
+Beside stamps there may be what verifies them (`.<authority>.pem`), where the bundle does not have it.
+"""
 
 
 def count(found: Opened) -> int:
@@ -48,7 +51,9 @@ def renew(old: Path, new: Path, stamp: Stamp) -> int:
         number = count(found) + 1
         text = listed(found)
         stem = f"{FOLDER}/{number:04d}"
-        added = {f"{stem}.txt": text} | {f"{stem}{ending}": data for ending, data in stamp(text).items()}
+        added = {f"{stem}.txt": text} | {
+            f"{stem}{ending}": data for ending, data in stamp(text, found).items()
+        }
         with bag.created(new) as archive:
             for name in sorted([*found.sizes, *added]):
                 blocks: Iterator[bytes] = iter([added[name]]) if name in added else found.blocks(name)
