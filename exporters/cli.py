@@ -19,6 +19,8 @@ MODULE_OF: Final = {
     "statement": "statement",
     "deadlines": "claiming",
     "claim": "claiming",
+    "bundle": "bundle",
+    "renew": "renew",
     "declare": "declare",
     "simulate": "simulate",
     "genesis": "vouching",

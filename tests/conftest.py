@@ -41,7 +41,6 @@ PROGRAM_OF = {
     "ceph-common": "ceph",
     "systemd": "systemd-analyze",
     "iproute2": "ip",
-    "openssl": "openssl",
     "e2fsprogs": "mkfs.ext4",
 }
 """Debian package → the program of it that the tests start; `make packages` installs exactly these."""

@@ -27,6 +27,8 @@ from collector.errors import JournalError
 
 LINES, GZIPPED, TREE = ".jsonl", ".jsonl.gz", ".tree"
 FRONTIER, DECLARED, IDENTITY = "frontier", "declared", "origin.json"
+EXCERPT = "excerpt.json"
+"""Beside some files of lines: they are a part of the origin, which it holds the proofs of (`excerpt`)."""
 
 COARSE: Duration = 3 * SECOND
 """Changes of a directory closer together than this may bear one time stamp, on the coarsest file systems."""
@@ -180,7 +182,7 @@ def _checkpointed(place: OriginDir) -> bool:
 
 def _has_lines(directory: Path) -> bool:
     with os.scandir(directory) as entries:
-        return any(_stem(entry.name) is not None for entry in entries)
+        return any(_stem(entry.name) is not None or entry.name == EXCERPT for entry in entries)
 
 
 def _stem(file: str) -> str | None:

@@ -1,5 +1,6 @@
 """Parts of a journal as they lie there: lines around some instants, with their places; roots of its tree."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,10 +8,10 @@ from typing import NamedTuple
 from collector.core import record
 from collector.core.record import Line
 from collector.core.timeline import HOUR, MINUTE, Duration, Span, Spans
-from collector.journal import checkpoint, layout, note
+from collector.journal import checkpoint, excerpt, layout, note
+from collector.journal.delivery import Position
 from collector.journal.layout import OriginDir
 from collector.journal.merkle import Frontier, leaf_hashes
-from collector.journal.reader import Position
 from collector.journal.tape import Place, Tape
 
 LATE: Duration = 10 * MINUTE
@@ -29,8 +30,12 @@ def passage(origin: OriginDir, around: Spans) -> Iterator[Cited]:
     """The lines of all files that may tell of an instant of `around`; what does not decode is left out.
 
     Reads those files alone: hours, not the journal. It does not hold them against the tree, which reading
-    the journal from its beginning does.
+    the journal from its beginning does. Of an excerpt, the single lines of that time come first.
     """
+    if excerpt.is_one(origin):
+        for number, line in enumerate(excerpt.load(origin)[1], 1):
+            if _touches(around, Span(line.at - LATE, line.at + LATE)):
+                yield Cited(line, layout.EXCERPT, number)
     for name in origin.names():
         hour = layout.hour_start(name)
         if hour is None or _touches(around, Span(hour - LATE, hour + HOUR + LATE)):
@@ -58,8 +63,11 @@ def _lines(origin: OriginDir, name: str) -> Iterator[Cited]:
 def root(origin: OriginDir, before: Position | None, size: int) -> bytes | None:
     """Root of the tree over the first `size` lines, from a position at or before them; None if not known.
 
-    It is not known where lines are missing before, or there are fewer.
+    It is not known where lines are missing before, or there are fewer; of an excerpt, where no checkpoint
+    is of just so many.
     """
+    if excerpt.is_one(origin):
+        return excerpt.root_of(origin, size)
     tree, names = Frontier(), origin.names()
     start = Place(names[0] if names else "", 0, 1)
     if before is not None:
@@ -71,6 +79,10 @@ def root(origin: OriginDir, before: Position | None, size: int) -> bytes | None:
     return tree.root() if tree.size == size else None
 
 
+STAMP = ".tsr"
+"""How the names of time stamps beside a checkpoint end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """A checkpoint: the file, and how many of the origin's first lines its root is over."""
@@ -80,20 +92,35 @@ class Sealed:
     root: bytes
     key: str
     """The id, hex, of the key of the origin that its signature names; empty where it names none."""
+    beside: tuple[str, ...] = ()
+    """Names of its stamps, of what was asked for them, and of cosignatures."""
+
+    @property
+    def stamps(self) -> list[str]:
+        """The authorities that stamped it."""
+        found = (name for name in self.beside if name.endswith(STAMP))
+        return [name.removesuffix(STAMP).partition(".")[2] for name in found]
 
 
 def checkpoints(origin: OriginDir) -> Sequence[Sealed]:
     """All readable checkpoints of an origin, the smallest first."""
     directory = origin.checkpoints
+    if directory is None:
+        return []
+    beside: dict[str, list[str]] = defaultdict(list)
+    for path in directory.iterdir():
+        number, _, rest = path.name.partition(".")
+        if number and rest != "txt":
+            beside[number].append(path.name)
     found = []
-    for number in layout.checkpoint_numbers(directory) if directory is not None else ():
-        assert directory is not None
-        path = layout.checkpoint_path(directory, number)
+    for known in layout.checkpoint_numbers(directory):
+        path = layout.checkpoint_path(directory, known)
         try:
             stated = note.parse(path.read_bytes())
             made = checkpoint.of(stated)
         except ValueError:  # damage: told by whoever reads the journal
             continue
         ids = (one.id.hex() for one in stated.signatures if one.name == origin.name)
-        found.append(Sealed(file=path.name, size=made.size, root=made.root, key=next(ids, "")))
+        names = tuple(sorted(beside[path.stem]))
+        found.append(Sealed(file=path.name, size=made.size, root=made.root, key=next(ids, ""), beside=names))
     return sorted(found, key=lambda one: one.size)

@@ -9,20 +9,19 @@ unverified; they are judged when more is known, and should they turn out wrong t
 the origin again, and they are left out.
 
 A journal with neither tree files nor checkpoints is read unverified; what is missing there is seen by `seq`.
+A part of one, with its proofs, is read by `excerpt`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
-
 from collector.core import record
-from collector.core.record import Line
 from collector.core.timeline import Instant
 from collector.errors import JournalError
 from collector.host.clock import wall_us
-from collector.journal import checkpoint, layout
+from collector.journal import checkpoint, excerpt, layout
+from collector.journal.delivery import Batch, Damage, Position, Rewound, decoded
 from collector.journal.layout import OriginDir
 from collector.journal.marks import Marks
 from collector.journal.merkle import SUBTREE, Frontier, leaf_hash, leaf_hashes
@@ -32,75 +31,6 @@ __all__ = ["Batch", "Damage", "OriginDir", "Position", "Rewound", "lines_known",
 
 _UNJUDGED = 4096
 """How many lines are delivered at once where nothing is known of them."""
-
-
-class Rewound(JournalError):
-    """Lines that were read once are gone, or wrong: forget what was read of this origin and read it anew."""
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Up to where an origin was read; keep it with what was made of the lines, and go on from there."""
-
-    file: str
-    offset: int
-    """Bytes of the file (uncompressed) that were read."""
-    line: int
-    """Number, in its file, of the line that comes next."""
-    size: int
-    """`seq` of the line that comes next."""
-    at: Instant | None
-    """`at` of the last good line."""
-    last: bytes
-    """Leaf hash of the line before `offset`."""
-    peaks: tuple[bytes | None, ...]
-    trusted: int
-    """How many lines are known to be right."""
-    checkpoint: int
-    """Number of the last checkpoint that speaks of no more lines than these."""
-    changed: int = 0
-    """What `OriginDir.changed` gave when `file` was the newest there; 0 when it was not."""
-
-    def encode(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> "Position":
-        """The position that was encoded; raises `msgspec.ValidationError` if it is of another version."""
-        return msgspec.json.decode(text, type=cls)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Some lines in the order of `seq`, at least one, and where one is after them."""
-
-    lines: list[Line]
-    position: Position
-    verified: bool
-    """Whether the tree vouches for them, or nothing is known of them (yet)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
-    """Lines `from_seq` to `to_seq` (exclusive) are not to be had; what they saw is UNKNOWN.
-
-    They were made between `after_at`, the `at` of the last good line before, and `before_at`, that of the
-    next one after; None where there is none (yet). With `from_seq == to_seq` no line is in doubt, but
-    something that vouches for them is broken.
-    """
-
-    origin: str
-    file: str
-    line: int
-    """Number of the first line in doubt."""
-    from_seq: int
-    to_seq: int
-    after_at: Instant | None
-    before_at: Instant | None
-    why: str
-    position: Position
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.why}"
 
 
 def origins(directory: Path) -> list[OriginDir]:
@@ -131,6 +61,9 @@ def read(origin: OriginDir, after: Position | None = None) -> Iterator[Batch | D
     Rewound when what was read before is no longer there or turns out wrong. JournalError when files cannot be
     read at all (no permission).
     """
+    if excerpt.is_one(origin):
+        yield from excerpt.deliver(origin, after)
+        return
     marks = Marks(
         origin, beyond=0 if after is None else after.trusted, passed=0 if after is None else after.checkpoint
     )
@@ -266,8 +199,8 @@ class _Reading:
     ) -> Iterator[Batch | Damage]:
         """Lines that fit `tree`; where that is None, of which nothing is known."""
         size = self._tree.size
-        decoded = _decoded(lines, size)
-        count = len(decoded)
+        good = decoded(lines, size)
+        count = len(good)
         if count:
             if tree is None or count < len(lines):
                 self._tree.extend(hashes[:count])
@@ -276,11 +209,11 @@ class _Reading:
             if tree is not None:
                 self._trusted = self._tree.size
             self._tape.drop(count)
-            self._at, self._last = decoded[-1].at, hashes[count - 1]
+            self._at, self._last = good[-1].at, hashes[count - 1]
             if self._damage is not None:
-                yield replace(self._damage, before_at=decoded[0].at)
+                yield replace(self._damage, before_at=good[0].at)
                 self._damage = None
-            yield Batch(lines=decoded, position=self._position(), verified=tree is not None)
+            yield Batch(lines=good, position=self._position(), verified=tree is not None)
         if count < len(lines):
             yield from self._damaged(f"expected seq {size + count}, got {_shown(lines[count])}")
 
@@ -409,25 +342,6 @@ class _Verdict:
     good_tree: Frontier | None = None
     doubted: list[str] = field(default_factory=list)
     """Roots that do not fit."""
-
-
-def _decoded(lines: list[bytes], size: int) -> list[Line]:
-    """Lines up to the first that is none, or not the one with the next `seq`."""
-    decode = record.decode
-    try:
-        decoded = [decode(line) for line in lines]
-    except ValueError:  # of msgspec, or no UTF-8
-        decoded = []
-        for line in lines:
-            try:
-                decoded.append(decode(line))
-            except ValueError:
-                break
-    expected = range(size, size + len(decoded))
-    if [line.seq for line in decoded] != list(expected):
-        right = [line.seq == seq for line, seq in zip(decoded, expected, strict=True)]
-        return decoded[: right.index(False)]
-    return decoded
 
 
 def _seq(line: bytes) -> int | None:

@@ -1,0 +1,494 @@
+"""Bundles as people make them: what is in the file, what it is good for, and what is said where it is not."""
+
+import asyncio
+import hashlib
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.core.record import Line, Sample
+from collector.core.timeline import HOUR, MINUTE, SECOND
+from collector.host.openssl import verify_stamp
+from collector.journal import timestamp
+from collector.journal.compress import compress
+from collector.journal.reader import Batch, origins, read
+from exporters.__main__ import _status as run
+from exporters.documents import statement as filing
+from exporters.documents.bundle import bag
+from tests.exporters import bundles, claimed
+from tests.exporters.bundles import NOON, SIX, Story
+from tests.exporters.journals import CONTRACT_FILE, day, write
+from tests.integration.world import HEAD, ROOT
+from tests.servers import authority as servers
+from tests.servers.authority import Authority
+
+EIGHT, ELEVEN = SIX + 2 * HOUR, SIX + 5 * HOUR
+
+
+def unpacked(path: Path, directory: Path) -> Path:
+    """The folder of a bundle, by a program that is not ours."""
+    subprocess.run(["unzip", "-q", path, "-d", directory], check=True)
+    (found,) = directory.iterdir()
+    return found
+
+
+def names(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return {name.partition("/")[2] for name in archive.namelist()}
+
+
+def member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(f"{path.stem}/{name}")
+
+
+def described(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(member(path, "data/bundle.json"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(bundled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpacked(bundled, tmp_path_factory.mktemp("folder"))
+
+
+# ---------------------------------------------------------------------------------------- what is in it
+
+
+def test_what_sha256sum_lists_is_what_is_there(folder: Path) -> None:
+    for manifest in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        subprocess.run(["sha256sum", "--check", "--strict", "--quiet", manifest], cwd=folder, check=True)
+    listed = {line[66:] for line in (folder / "manifest-sha256.txt").read_text().splitlines()}
+
+    assert listed == {str(p.relative_to(folder)) for p in (folder / "data").rglob("*") if p.is_file()}
+    assert (folder / "bagit.txt").read_text() == "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+    octets = sum(p.stat().st_size for p in (folder / "data").rglob("*") if p.is_file())
+    assert f"Payload-Oxum: {octets}.{len(listed)}\n" in (folder / "bag-info.txt").read_text()
+
+
+def test_a_bundle_has_the_lines_the_notes_the_stamps_the_keys_and_what_they_refer_to(
+    story: Story, bundled: Path
+) -> None:
+    found = names(bundled)
+    paris = story.origins["paris"]
+
+    assert {f"data/journal/{paris}/2026-11-23T{hour:02}.jsonl.gz" for hour in range(7, 12)} <= found
+    assert f"data/journal/{paris}/2026-11-23T06.jsonl.gz" not in found
+    assert {f"data/checkpoints/{paris}/000005.{end}" for end in ("txt", "first.tsq", "first.tsr")} <= found
+    assert f"data/checkpoints/{paris}/000008.second.tsr" in found
+    assert {f"data/trust/{name}{end}" for name in ("first", "second") for end in (".pem", ".json")} <= found
+    assert f"data/trust/{paris}.vkey" in found
+    (pem,) = [name for name in found if name.startswith(f"data/trust/{paris}-")]
+    assert member(bundled, pem).startswith(b"-----BEGIN PUBLIC KEY-----\n")
+    for data in (bundles.BODY, bundles.MAIL):
+        digest = hashlib.sha256(data).hexdigest()
+        assert member(bundled, f"data/documents/{digest}") == data
+    assert member(bundled, "data/contract.toml") == CONTRACT_FILE.read_bytes()
+
+
+def test_its_window_is_the_outage_an_hour_wider_in_whole_hours(story: Story, bundled: Path) -> None:
+    found = described(bundled)
+
+    assert (found["from"], found["to"]) == (EIGHT, ELEVEN)
+    assert found["subject"] == {"kind": "outage", "id": story.outage}
+    assert (found["bundle"], found["form"], found["cadence"]) == (1, "hours", HOUR)
+    assert found["authorities"] == ["first", "second"]
+    assert [one["vantage"] for one in found["origins"]] == ["lyon", "paris"]
+    statement = json.loads(member(bundled, "data/statement.json"))
+    assert statement["rests_on"]["windows"] == [[EIGHT, ELEVEN]]
+    assert statement["rests_on"]["as_of"] == found["as_of"]
+
+
+def test_the_statement_rests_on_the_newest_stamped_checkpoint(story: Story, bundled: Path) -> None:
+    statement = filing.as_read(json.loads(member(bundled, "data/statement.json")))
+    for one in statement["rests_on"]["origins"]:
+        head = json.loads(member(bundled, f"data/journal/{one['origin']}/excerpt.json"))["head"]
+        note = member(bundled, f"data/checkpoints/{one['origin']}/000008.txt").split(b"\n")
+        assert one["size"] == head == int(note[1])
+
+
+def test_a_statement_in_it_is_drawn_again_from_the_whole_journal(
+    story: Story, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = ["statement", "check", str(folder / "data/statement.json"), "--journal", str(story.state)]
+    assert run(check) == 0
+
+
+def test_the_same_journal_gives_the_same_bytes_wherever_it_lies(
+    story: Story, bundled: Path, tmp_path: Path
+) -> None:
+    elsewhere = Story(tmp_path / "copy", story.authorities, story.origins)
+    shutil.copytree(story.state, elsewhere.state)
+    elsewhere.bundle(tmp_path / bundled.name)
+
+    assert (tmp_path / bundled.name).read_bytes() == bundled.read_bytes()
+
+
+def test_hours_that_were_gzipped_since_give_the_same_bytes(
+    story: Story, bundled: Path, tmp_path: Path
+) -> None:
+    later = Story(tmp_path / "later", story.authorities, story.origins)
+    shutil.copytree(story.state, later.state)
+    for file in later.state.glob("journal/*/2026-11-23T0*.jsonl"):
+        compress(file, lambda: False)
+    later.bundle(tmp_path / bundled.name)
+
+    assert (tmp_path / bundled.name).read_bytes() == bundled.read_bytes()
+
+
+# ------------------------------------------------------------------------------------ what it is good for
+
+
+def account(state: Path, capsys: pytest.CaptureFixture[str], found: dict[str, Any]) -> dict[str, Any]:
+    times = ["--at", str(found["as_of"]), "--from", str(found["from"]), "--to", str(found["to"])]
+    run(["account", "--journal", str(state), "--contract", str(CONTRACT_FILE), *times, "--json"])
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_an_account_of_the_bundle_has_the_states_and_outages_of_the_whole_journal(
+    story: Story, folder: Path, bundled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That lines are missing it says, as everywhere."""
+    found = described(bundled)
+    whole, part = (account(state, capsys, found) for state in (story.state, folder / "data"))
+
+    assert part["damage"] == []
+    assert part["outages"] == whole["outages"]
+    assert part["blips"] == whole["blips"]
+    kept = ("states", "observed", "net", "reserved", "ledger", "finding")
+    for one, other in zip(part["attainments"], whole["attainments"], strict=True):
+        assert {key: one.get(key) for key in kept} == {key: other.get(key) for key in kept}
+        assert set(one["flags"]) - set(other["flags"]) <= {"lines-missing"}
+    assert whole["attainments"][0]["states"]["down"] > 20 * MINUTE
+
+
+def test_an_extract_has_the_samples_of_the_service_and_its_controls_and_of_no_other(
+    story: Story, extracted: Path, tmp_path: Path
+) -> None:
+    lines: list[Line] = []
+    for place in origins(unpacked(extracted, tmp_path) / "data"):
+        for part in read(place):
+            assert not isinstance(part, Damage)
+            lines += part.lines if isinstance(part, Batch) else []
+    samples = [line for line in lines if isinstance(line, Sample)]
+
+    assert {sample.probe for sample in samples} == {"api-1", "api-2", "api-3", "quad", "root"}
+    assert all(EIGHT - MINUTE <= sample.at < ELEVEN + MINUTE for sample in samples)
+    parts = (part for place in origins(story.state) for part in read(place) if isinstance(part, Batch))
+    whole = [line for part in parts for line in part.lines if isinstance(line, Sample)]
+    assert [one for one in whole if one.probe != "get" and EIGHT <= one.at < ELEVEN] == [
+        one for one in samples if EIGHT <= one.at < ELEVEN
+    ]
+    assert described(extracted)["form"] == "extract"
+    assert all(one["first"] is None for one in described(extracted)["origins"])
+
+
+def test_an_extract_leaves_the_mails_at_home(extracted: Path) -> None:
+    documents = {name for name in names(extracted) if name.startswith("data/documents/")}
+
+    assert documents == {f"data/documents/{hashlib.sha256(bundles.BODY).hexdigest()}"}
+
+
+def test_an_account_of_an_extract_claims_nothing(
+    story: Story, extracted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between its lines others are missing, and what those saw is unknown: completeness is not shown."""
+    found = described(extracted)
+    data = unpacked(extracted, tmp_path) / "data"
+    whole, part = (account(state, capsys, found)["attainments"] for state in (story.state, data))
+
+    for one, other in zip(part, whole, strict=True):
+        assert one["states"]["down"] <= other["states"]["down"]
+        assert "lines-missing" in one["flags"]
+
+
+# ------------------------------------------------------------------------------------- what is asked for
+
+
+@pytest.mark.parametrize("id", ["notice-1", "N-1"])
+def test_a_reservation_is_named_by_its_notice(story: Story, tmp_path: Path, id: str) -> None:
+    assert story.bundle(tmp_path / "n.zip", id) == 0
+
+    found = described(tmp_path / "n.zip")
+    assert found["subject"] == {"kind": "reservation", "id": id}
+    assert (found["from"], found["to"]) == (EIGHT, ELEVEN)
+
+
+def test_a_period_is_taken_as_it_is_and_cut_to_what_is_covered(story: Story, tmp_path: Path) -> None:
+    asked = ("--from", str(SIX - HOUR), "--to", str(NOON + HOUR))
+    assert story.bundle(tmp_path / "p.zip", *asked) == 0
+
+    found = described(tmp_path / "p.zip")
+    assert found["subject"] == {"kind": "period", "id": ""}
+    assert found["from"] == SIX - SECOND
+    assert NOON - MINUTE < found["to"] == found["as_of"] < NOON
+    assert found["origins"][0]["first"] == 0
+
+
+def test_a_claim_is_bundled_over_its_window(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = asyncio.run(claimed.journal(tmp_path / "state"))
+    fixed = ["--journal", str(state), "--contract", str(CONTRACT_FILE)]
+    run(["claim", *fixed, "--at", str(claimed.AS_OF), "--json"])
+    (claim, *_) = json.loads(capsys.readouterr().out)["claims"]
+    assert run(["bundle", claim["id"], *fixed, "-o", str(tmp_path / "c.zip")]) == 0
+
+    found = described(tmp_path / "c.zip")
+    assert found["subject"] == {"kind": "claim", "id": claim["id"]}
+    window = claim["window"]
+    assert window["start"] <= found["from"] < found["to"] <= window["end"]
+    assert found["origins"][0]["first"] == 0
+
+
+def test_at_an_instant_the_newest_checkpoint_of_then_is_the_head(story: Story, tmp_path: Path) -> None:
+    at = SIX + 4 * HOUR + MINUTE
+    assert story.bundle(tmp_path / "a.zip", also=["--at", str(at)]) == 0
+
+    found = described(tmp_path / "a.zip")
+    assert found["as_of"] == at
+    assert found["to"] < SIX + 4 * HOUR
+
+
+def test_programs_are_told_what_was_made(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story.bundle(tmp_path / "b.zip", also=["--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    path = tmp_path / "b.zip"
+    assert told["bytes"] == path.stat().st_size
+    assert told["tagmanifest"] == hashlib.sha256(member(path, "tagmanifest-sha256.txt")).hexdigest()
+    assert told["statement"] == hashlib.sha256(member(path, "data/statement.json")).hexdigest()
+    assert told["stamped"] is True
+    assert told["warnings"] == ["the bundle itself bears no stamp: it may be given one by `constat renew`"]
+
+
+# -------------------------------------------------------------------------------- what is said where not
+
+
+def refused(capsys: pytest.CaptureFixture[str], story: Story, output: Path, *asked: str) -> str:
+    before = set(output.parent.iterdir())
+    assert story.bundle(output, *asked) == 2
+    assert set(output.parent.iterdir()) == before
+    return capsys.readouterr().err
+
+
+def test_an_id_that_is_none_is_told_what_it_may_have_meant(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, story, tmp_path / "b.zip", story.outage[:-1])
+    assert f"did you mean {story.outage}?" in said
+    assert "notice-1" in refused(capsys, story, tmp_path / "b.zip", "nothing-of-that-kind")
+
+
+def test_an_outage_that_no_stamp_covers_yet_is_told_until_when_to_wait(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    younger = Story(tmp_path / "state", story.authorities, story.origins)
+    shutil.copytree(story.state, younger.state)
+    for stamp in younger.state.glob("checkpoints/*/*.ts[qr]"):
+        if int(stamp.name[:6]) > 3:
+            stamp.unlink()
+    said = refused(capsys, younger, tmp_path / "b.zip", story.outage)
+
+    assert "covers what was seen until 2026-11-23 09:59:5" in said
+    assert "wait until 2026-11-23 13:00" in said
+
+
+def test_a_time_of_which_nothing_is_known_is_refused(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--from", str(NOON + HOUR), "--to", str(NOON + 2 * HOUR))
+    assert "expected a time of which a checkpoint tells" in refused(capsys, story, tmp_path / "b.zip", *asked)
+
+
+def test_a_file_that_is_there_stays(story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "b.zip").write_text("mine")
+    assert "stays as it was" in refused(capsys, story, tmp_path / "b.zip", story.outage)
+    assert (tmp_path / "b.zip").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((), "expected the id of an outage"),
+        (("x", "--from", "1", "--to", "2"), "expected the id of an outage"),
+        (("--from", "1"), "expected both"),
+        (("--from", "1", "--to", "2", "--extract"), "--extract"),
+        (("x", "--authority", "nobody"), "nobody"),
+    ],
+)
+def test_wrong_use_is_told(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "constat.toml").write_text(HEAD.format(state=story.state))
+    fixed = ["--config", str(tmp_path / "constat.toml"), "-o", str(tmp_path / "b.zip")]
+    assert run(["bundle", *asked, *fixed]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_neither_signed_nor_stamped_is_bundled_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(write(tmp_path / "state", day([])))
+    period = ["--from", "0", "--to", str(NOON)]
+    fixed = ["--journal", str(tmp_path / "state"), "--contract", str(CONTRACT_FILE)]
+    assert run(["bundle", *period, *fixed, "-o", str(tmp_path / "b.zip")]) == 0
+
+    said = capsys.readouterr().err
+    assert "is not signed" in said
+    assert "no checkpoint is stamped" in said
+
+
+def test_a_document_that_was_erased_or_is_another_is_left_out(
+    story: Story, bundled: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(story.state, state)
+    body, mail = (hashlib.sha256(data).hexdigest() for data in (bundles.BODY, bundles.MAIL))
+    (state / "documents" / body).unlink()
+    (state / "documents" / mail).write_text("another")
+    Story(state, story.authorities, story.origins).bundle(tmp_path / "b.zip")
+
+    assert names(bundled) - names(tmp_path / "b.zip") == {
+        f"data/documents/{body}", f"data/documents/{mail}",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [0, 30_000, 100_000])
+def test_a_disk_that_is_full_leaves_nothing_behind(story: Story, tmp_path: Path, most: int) -> None:
+    """At any point; the limit of a file's size stands for the disk."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    output = tmp_path / "b.zip"
+    fixed = ["--journal", str(story.state), "--contract", str(CONTRACT_FILE), "-o", str(output)]
+    done = subprocess.run(
+        [sys.executable, "-m", "exporters", "bundle", story.outage, *fixed],
+        cwd=ROOT, preexec_fn=limited, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit, OSError, ValueError])
+def test_an_end_in_the_middle_leaves_nothing_behind(tmp_path: Path, how: type[BaseException]) -> None:
+    def stamp(tags: bytes) -> dict[str, bytes]:
+        raise how
+
+    with pytest.raises(how):
+        bag.write(tmp_path / "b.zip", {"x": b"x"}, [], stamp)
+    with pytest.raises(how), bag.created(tmp_path / "b.zip"):
+        raise how
+    assert list(tmp_path.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------- its own stamp, renewals
+
+
+@contextmanager
+def answering(directory: Path) -> Iterator[Authority]:
+    """An authority in a loop of its own: commands have theirs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    running = servers.authority(directory)
+    try:
+        yield asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(30)
+    finally:
+        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def settings_of(directory: Path, state: Path, tsa: Authority, url: str = "") -> list[str]:
+    asked = f'\n[[authority]]\nname = "today"\nurl = "{url or tsa.url}"\nca = "{tsa.ca}"\n'
+    (directory / "constat.toml").write_text(HEAD.format(state=state).replace("credentials", "#") + asked)
+    return ["--config", str(directory / "constat.toml")]
+
+
+@pytest.fixture(scope="module")
+def today(tmp_path_factory: pytest.TempPathFactory, story: Story) -> Iterator[Authority]:
+    with answering(tmp_path_factory.mktemp("today")) as tsa:
+        yield tsa
+
+
+def test_the_bundle_itself_is_stamped_by_the_authorities_of_the_settings(
+    story: Story, today: Authority, tmp_path: Path
+) -> None:
+    path = tmp_path / "b.zip"
+    config = settings_of(tmp_path, story.state, today)
+    assert run(["bundle", story.outage, *config, "-o", str(path)]) == 0
+
+    tags, response = (member(path, f"tagmanifest-sha256.txt{end}") for end in ("", ".today.tsr"))
+    verify_stamp(tags, response, ca=today.ca, at=timestamp.parse(response).gen_time)
+    assert "tagmanifest-sha256.txt.today.tsq" in names(path)
+    assert member(path, "data/trust/today.pem") == today.ca.read_bytes()
+    assert described(path)["authorities"] == ["first", "second", "today"]
+
+
+def test_where_no_authority_answers_the_bundle_is_written_and_that_is_said(
+    story: Story, today: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is in it has stamps of its own; evidence is not withheld for want of one more."""
+    config = settings_of(tmp_path, story.state, today, "http://127.0.0.1:1/")
+    assert run(["bundle", story.outage, *config, "-o", str(tmp_path / "b.zip")]) == 0
+
+    assert "warning: not stamped by today" in capsys.readouterr().err
+    assert not [name for name in names(tmp_path / "b.zip") if name.startswith("tagmanifest-sha256.txt.")]
+
+
+def test_a_renewal_lists_all_that_was_there_and_is_stamped(
+    story: Story, today: Authority, bundled: Path, tmp_path: Path
+) -> None:
+    """The second covers the first and its stamps; the bundle before stays as it was."""
+    before = bundled.read_bytes()
+    config = settings_of(tmp_path, story.state, today)
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    assert run(["renew", str(bundled), *config, "-o", str(one)]) == 0
+    assert run(["renew", str(one), *config, "-o", str(two)]) == 0
+
+    assert bundled.read_bytes() == before
+    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem", "today.json")}
+    assert names(one) - names(bundled) == added
+    folder = unpacked(two, tmp_path / "out")
+    for number, known in (("0001", names(bundled)), ("0002", names(one))):
+        text = (folder / f"renewals/{number}.txt").read_bytes()
+        response = (folder / f"renewals/{number}.today.tsr").read_bytes()
+        verify_stamp(text, response, ca=today.ca, at=timestamp.parse(response).gen_time)
+        check = ["sha512sum", "--check", "--strict", "--quiet", f"renewals/{number}.txt"]
+        subprocess.run(check, cwd=folder, check=True)
+        assert {line[130:] for line in text.decode().splitlines()} == known
+    assert all(member(two, name) == member(bundled, name) for name in names(bundled))
+
+
+def test_a_renewal_without_a_stamp_is_none(
+    story: Story, today: Authority, bundled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = settings_of(tmp_path, story.state, today, "http://127.0.0.1:1/")
+    assert run(["renew", str(bundled), *config, "-o", str(tmp_path / "r.zip")]) == 3
+
+    assert "no authority stamped the renewal: nothing is written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["constat.toml"]
+
+
+def test_nothing_but_a_bundle_is_renewed(
+    story: Story, today: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = settings_of(tmp_path, story.state, today)
+    assert run(["renew", str(tmp_path / "constat.toml"), *config, "-o", str(tmp_path / "r.zip")]) == 2
+    assert "expected a bundle" in capsys.readouterr().err
