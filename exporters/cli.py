@@ -23,6 +23,7 @@ MODULE_OF: Final = {
     "declare": "declare",
     "simulate": "simulate",
     "rotate": "vouching",
+    "verify": "verify",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""
