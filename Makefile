@@ -113,7 +113,7 @@ LOCK ?= requirements.lock
 LIB := $(DESTDIR)/usr/local/lib
 ETC := $(DESTDIR)/etc/constat
 RELEASES := $(DESTDIR)$(PREFIX)/releases
-UNITS := constat.target constat-collector.service constat-exporter.service
+UNITS := constat.target constat-collector.service constat-exporter.service constat-head.service constat-head.timer
 
 .PHONY: install
 install: may-install  ## to /opt/constat, with units, users and directories; DESTDIR=... stages it; starts nothing

@@ -27,6 +27,7 @@ from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
 from collector.journal import documents, keys
+from collector.journal.cosign import Cosigners
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -133,6 +134,7 @@ class Daemon:
         self._reload = reload
         self._origin = origin
         self._writer = Writer(origin, now=clock.now, boot=clock.boot_us)
+        self._cosigners = Cosigners(origin.place)
         self._network = Network()
         self._observer = Observer()
         self._runner = Runner(
@@ -157,6 +159,7 @@ class Daemon:
             "event=started origin=%s probes=%d new=%s", self._origin.name, len(self._configuration.probes),
             self._origin.new,
         )  # fmt: skip
+        self._cosigners.ask(self._configuration.settings.witnesses)
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = (self._measure(), self._keep_time(), self._declared(), self._feed())
@@ -222,6 +225,7 @@ class Daemon:
         self._writer.append(record.Stop(seq=0, at=at))
 
     async def close(self) -> None:
+        await self._cosigners.close()
         kept = await self._writer.close(patience_s=CLOSING_S)
         self._observer.close()
         await self._network.close()
@@ -253,6 +257,7 @@ class Daemon:
         except UsageError as error:
             log.error("event=reload taken=no why=%r", str(error))
             return
+        self._cosigners.ask(new.settings.witnesses)
         changed = new.plan != self._configuration.plan
         self._configuration = new
         if changed:

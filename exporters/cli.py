@@ -22,6 +22,8 @@ MODULE_OF: Final = {
     "bundle": "bundle",
     "declare": "declare",
     "simulate": "simulate",
+    "genesis": "vouching",
+    "head": "vouching",
     "rotate": "vouching",
     "verify": "verify",
     "rebuild": "upkeep",

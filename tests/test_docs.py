@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 
 from collector.core.record import Service
-from collector.settings import draft
+from collector.settings import draft, outside
 from exporters.cli import MODULE_OF, constat
 from tests.readme import README, ROOT, with_tree
 
@@ -25,6 +25,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "account": draft.Account,
     "service": Service,
     "probe": draft.AskedProbe,
+    "witness": outside.AskedWitness,
+    "mail": outside.AskedMail,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")

@@ -8,11 +8,13 @@ from collector.core.contract import Contract
 from collector.core.record import Account, Plan, Probe, Service
 from collector.core.timeline import Duration
 from collector.errors import ConfigurationError
+from collector.journal.cosign import Witness
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
 from collector.settings.draft import Draft, Listen, shipped
 from collector.settings.fit import fit, notes, unfit
+from collector.settings.outside import Mail
 from collector.tables import contents, parsed
 
 __all__ = ["Listen", "Secrets", "Settings", "load", "shipped"]
@@ -37,6 +39,8 @@ class Settings:
     services: tuple[Service, ...]
     probes: tuple[Probe, ...]
     sources: Sources
+    witnesses: tuple[Witness, ...]
+    mail: Mail | None
 
     def problems(self, contract: Contract) -> list[str]:
         """What does not fit the contract, each with its place in the file."""
@@ -136,4 +140,6 @@ def _settings(draft: Draft, path: Path, environ: Mapping[str, str]) -> Settings:
             of_probe={p.name: p.credentials or credentials.get(p.service, "") for p in draft.asked.values()},
             profiles={account.credentials: account.profile for account in draft.accounts.values()},
         ),
+        witnesses=draft.witnesses,
+        mail=draft.mail,
     )

@@ -15,6 +15,7 @@ from collector.errors import ConfigurationError
 from collector.measure.budget import Turns
 from collector.probe import ProbeSpec
 from collector.probes import specs
+from collector.settings import outside
 from collector.tables import shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -83,7 +84,7 @@ class AskedProbe(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
-SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe")
+SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe", "witness", "mail")
 
 
 class Draft:
@@ -117,6 +118,12 @@ class Draft:
                 asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
         self.probes = {k: probe for k, probe in probes.items() if probe is not None}
+        self.mail = outside.mail(raw, path, problems)
+        self.tables["witness"] = _tables(raw, "witness", problems)
+        named = (
+            outside.witness(value, f"witness[{k}]", problems) for k, value in self.tables["witness"].items()
+        )
+        self.witnesses = tuple(one for one in named if one is not None)
 
 
 def shipped(name: str) -> Path:

@@ -16,7 +16,7 @@ def fit(draft: Draft) -> Iterator[str]:
     """What is wrong between the tables of one file; one that is broken itself still counts as being there."""
     if draft.collector is not None:
         yield from bad_name("collector.vantage", draft.collector.vantage)
-    for key, field in (("account", "id"), ("service", "name"), ("probe", "name")):
+    for key, field in (("account", "id"), ("service", "name"), ("probe", "name"), ("witness", "name")):
         yield from _twice(key, field, draft.tables[key])
     yield from _unknown_names(draft)
     yield from _odd_services(draft)
