@@ -26,6 +26,7 @@ MODULE_OF: Final = {
     "genesis": "vouching",
     "head": "vouching",
     "rotate": "vouching",
+    "verify": "verify",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""
