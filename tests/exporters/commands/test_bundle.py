@@ -21,7 +21,7 @@ from collector.core.timeline import HOUR, MINUTE, SECOND
 from collector.host.openssl import verify_stamp
 from collector.journal import timestamp
 from collector.journal.compress import compress
-from collector.journal.reader import Batch, origins, read
+from collector.journal.reader import Batch, Damage, origins, read
 from exporters.__main__ import _status as run
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag
