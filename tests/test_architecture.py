@@ -21,6 +21,8 @@ LATENCY_MAY_ALSO_IMPORT = {"array", "numpy"}
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
 LAWS = range(1, 11)
+VERIFIER, VERIFIER_LINES_MAX = "exporters/documents/verify/verify.py", 599
+"""It travels in every bundle to people who have to read all of it, so it is in one piece, and no longer."""
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py") if p.name != "__init__.py")
 
@@ -88,7 +90,7 @@ def test_file_and_its_functions_fit_the_eye(path: Path) -> None:
     ]
     long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno + 1 > FUNCTION_LINES_MAX]
 
-    assert text.count("\n") <= FILE_LINES_MAX
+    assert text.count("\n") <= (VERIFIER_LINES_MAX if name(path) == VERIFIER else FILE_LINES_MAX)
     assert long == []
 
 

@@ -22,7 +22,7 @@ from exporters import query
 from exporters.commands import comparison, journals, options, printing, stamping, tables
 from exporters.commands.journals import Drawn
 from exporters.commands.world import configured
-from exporters.documents import show
+from exporters.documents import show, verify
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag, contents
 from exporters.documents.bundle.contents import Kind, Order, Subject
@@ -67,7 +67,9 @@ def bundle(
     if output.exists():
         raise UsageError(f"{output}: expected a new file, got one that exists: a bundle stays as it was")
     order = made.order()
-    digest = bag.write(output, contents.contents(order, made.besides()), made.info(order), made.stamp)
+    found = contents.contents(order, verify.verifier())
+    found["VERIFY.md"] = verify.instructions(found, sorted(order.trusted), extract=order.extract)
+    digest = bag.write(output, found, made.info(order), made.stamp)
     for warning in made.warnings:
         click.echo(f"warning: {warning}", err=True)
     told = made.told(order, output, digest)
@@ -172,10 +174,6 @@ class _Making:
         if not made:
             self.warnings.append("the bundle itself bears no stamp: it may be given one by `constat renew`")
         return made
-
-    def besides(self) -> dict[str, bytes]:
-        """What explains and verifies the rest."""
-        return _verifier()
 
     def info(self, order: Order) -> list[tuple[str, str]]:
         """The fields of bag-info.txt."""
@@ -356,10 +354,3 @@ def _declared(one: Declaration) -> _Named | None:
     span = Span(min(start for start, _ in spans), max(end for _, end in spans))
     kind: Kind = "reservation" if one.kind == "notice" else "claim"
     return _Named(kind, span, frozenset(one.services or ()))
-
-
-def _verifier() -> dict[str, bytes]:
-    """The verifier that goes with every bundle, and its words."""
-    directory = Path(filing.__file__).parent / "verify"
-    paths = (directory / name for name in ("VERIFY.md", "verify.py"))
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
