@@ -163,6 +163,18 @@ def still_open(folder: Path) -> Sequence[Path]:
     return [folder / "open"]
 
 
+def flapping(folder: Path) -> Sequence[Path]:
+    """Eight outages of the API, each longer than the one before."""
+
+    def failing(name: str, at: Instant) -> tuple[Outcome, Reason]:
+        number, since = divmod(at - BEGAN, 6 * MINUTE)
+        down = name == "api-regions" and number < 8 and since < (number + 1) * 30 * SECOND
+        return (Outcome.FAILED, Reason.TIMEOUT) if down else (Outcome.OK, Reason.NONE)
+
+    asyncio.run(write(folder / "flapping", seen("paris", TO, failing), "paris"))
+    return [folder / "flapping"]
+
+
 def with_claim(folder: Path) -> Sequence[Path]:
     """An outage that was reserved and told of, invoices, and a claim under both caps."""
     lines = sorted([*claimed.watched(), *claimed.TOLD], key=lambda line: line.at)
