@@ -213,10 +213,10 @@ def annex(report: ReportFacts, voice: Voice) -> Iterator[Block]:
         rows = [_row(cited, voice) for cited in first]
         if last:
             more = len(samples) - ROWS
-            rows.append(["…", voice("more-samples", samples=voice.count(more, "sample")), "", "", ""])
+            rows.append(["…", "", "", voice("more-samples", samples=voice.count(more, "sample")), ""])
             rows += [_row(cited, voice) for cited in last]
         heads = ("seq", "sent", "took", "came-to", "provider")
-        yield table([voice(f"heads.{head}") for head in heads], rows, [0, 0, 0, 5, 8], right=(0, 2))
+        yield table([voice(f"heads.{head}") for head in heads], rows, [0, 0, 0, 4, 7], right=(0, 2))
 
 
 def _row(cited: Cited, voice: Voice) -> Sequence[str]:

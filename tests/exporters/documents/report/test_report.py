@@ -15,7 +15,7 @@ from collector.core.timeline import HOUR, MINUTE, SECOND, Span
 from collector.errors import UsageError
 from collector.journal.passage import Cited
 from exporters.documents import show, statement
-from exporters.documents.report import LANGUAGES, Language, ReportFacts, Stamp, render
+from exporters.documents.report import LANGUAGES, Language, ReportFacts, Stamp, content, render
 from exporters.documents.report.blocks import Block
 from exporters.documents.report.drawing import WHOLE
 from exporters.documents.report.facts import IN_FULL
@@ -192,7 +192,7 @@ def test_long_tables_of_samples_say_how_many_more_there_are(outage: Made, langua
 
 def test_controls_that_answered_meanwhile_are_counted(outage: Made) -> None:
     assert (
-        "the controls, which ask something other than the provider, were answered 244 of 244 times"
+        "every control, which asks something other than the provider, was answered (244 of 244 times)"
         in outage.en
     )
     assert "quad9" in outage.fr
@@ -399,3 +399,10 @@ def test_closeup_shows_every_probe_control_and_deduction(outage: Made) -> None:
 def test_an_origin_that_is_told_of_without_a_bundle_has_its_head(outage: Made) -> None:
     assert [one.origin for one in outage.facts.origins]
     assert all(one.root and one.first is None for one in outage.facts.origins)
+
+
+def test_what_the_contract_promises_several_times_is_told_once(outage: Made) -> None:
+    assert [group.one.commitment for group in outage.facts.groups] == ["compute.command-api"]
+    assert (
+        "internet.command-api, load-balancer.command-api: the same measurement, the same figure" in outage.en
+    )

@@ -34,12 +34,15 @@ BLIND = Span(BEGAN + 50 * MINUTE, BEGAN + 52 * MINUTE)
 """When one vantage point cannot look."""
 AS_OF = BEGAN + 2 * HOUR
 
+COMMITMENTS = ("compute.command-api", "internet.command-api", "load-balancer.command-api")
+"""The contract promises it three times."""
+
 Failing = Callable[[str, Instant], tuple[Outcome, Reason]]
 
 
 def services(*, name: str = "command-api") -> tuple[Service, ...]:
     return (
-        Service(name=name, account="acme", region="eu-west-2", commitments=("compute.command-api",)),
+        Service(name=name, account="acme", region="eu-west-2", commitments=COMMITMENTS),
         Service(name="internet", account="acme", region="eu-west-2", commitments=("internet.access",)),
     )
 
