@@ -184,7 +184,7 @@ def _facts(sample: Sample, voice: Voice, only: Sequence[str] | None = None) -> s
     told += [
         f"{name} {value}" for name, value in sorted(sample.facts.items()) if only is None and name not in OWN
     ]
-    return "; ".join(told) or voice("no-facts")
+    return voice.join(told) or voice("no-facts")
 
 
 def _answered(one: Witness, voice: Voice) -> str:

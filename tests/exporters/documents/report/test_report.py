@@ -386,9 +386,9 @@ def test_closeup_shows_every_probe_control_and_deduction(outage: Made) -> None:
 
     labels = [lane["label"] for lane in closeup["lanes"]]
     assert labels == [
-        "command-api", "api-regions (depuis lyon)", "api-regions (depuis paris)",
-        "témoin quad9 (depuis lyon)",
-        "témoin quad9 (depuis paris)", "maintenance planifiée", "deux premières minutes par incident",
+        "command-api", "api-regions (lyon)", "api-regions (paris)",
+        "témoin quad9 (lyon)",
+        "témoin quad9 (paris)", "maintenance planifiée", "deux premières minutes par incident",
         "indisponibilité nette",
     ]  # fmt: skip
     down = [segment for segment in closeup["lanes"][0]["segments"] if segment[2] == "down"]
