@@ -139,7 +139,7 @@ def _served(entries: Sequence[Mapping[str, Any]], voice: Voice) -> Iterator[Bloc
                 ]
                 for entry in entries[:ENTRIES]
             ),
-            [3, 6, 3, 4, 0, 0, 0],
+            [4, 9, 4, 4, 0, 0, 0],
         )
         yield from _more(len(entries), voice)
 

@@ -93,6 +93,15 @@ def test_a_long_word_stays_on_the_page() -> None:
     assert word in reading.text(made(table(["h"], [[word]], [1]))).replace(" ", "")
 
 
+def test_an_id_of_a_request_stays_in_one_piece_and_a_hash_in_its_column() -> None:
+    """So that it can be searched for; a longer word is not let run into the next column."""
+    id, digest = "6afd8b66-01c2-4e1f-8c1d-000001c87e0e", "5f" * 32
+
+    block = table(["h", "i"], [[id, digest]], [1, 1])
+    assert block["rows"] == [[id, "\u200b".join([digest[:16]] * 4)]]
+    assert id in reading.text(made(block))
+
+
 def test_statement_is_attached_and_all_fonts_are_embedded(tmp_path: Path) -> None:
     statement = json.dumps({"é": [1, 2]}, ensure_ascii=False).encode()
     pdf = typeset.pdf(document(*everywhere("x")), {"statement.json": statement}, AT)
