@@ -179,7 +179,7 @@ def test_an_extract_has_the_samples_of_the_service_and_its_controls_and_of_no_ot
     lines: list[Line] = []
     for place in origins(unpacked(extracted, tmp_path) / "data"):
         for part in read(place):
-            assert not isinstance(part, Damage)
+            assert isinstance(part, Batch)
             lines += part.lines if isinstance(part, Batch) else []
     samples = [line for line in lines if isinstance(line, Sample)]
 
