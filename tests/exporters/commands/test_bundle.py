@@ -463,7 +463,7 @@ def test_a_renewal_lists_all_that_was_there_and_is_stamped(
     assert run(["renew", str(one), *config, "-o", str(two)]) == 0
 
     assert bundled.read_bytes() == before
-    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem", "today.json")}
+    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem")}
     assert names(one) - names(bundled) == added
     folder = unpacked(two, tmp_path / "out")
     for number, known in (("0001", names(bundled)), ("0002", names(one))):
