@@ -84,7 +84,7 @@ def test_a_bundle_has_the_lines_the_notes_the_stamps_the_keys_and_what_they_refe
 
     assert {f"data/journal/{paris}/2026-11-23T{hour:02}.jsonl.gz" for hour in range(7, 12)} <= found
     assert f"data/journal/{paris}/2026-11-23T06.jsonl.gz" not in found
-    assert {f"data/checkpoints/{paris}/000005.{end}" for end in ("txt", "first.tsq", "first.tsr")} <= found
+    assert {f"data/checkpoints/{paris}/000004.{end}" for end in ("txt", "first.tsq", "first.tsr")} <= found
     assert f"data/checkpoints/{paris}/000008.second.tsr" in found
     assert {f"data/trust/{name}{end}" for name in ("first", "second") for end in (".pem", ".json")} <= found
     assert f"data/trust/{paris}.vkey" in found
