@@ -19,16 +19,19 @@ import msgspec
 from collector import contracts
 from collector.core import record
 from collector.core.record import GapReason, Outcome, Plan, Reason, Sample
-from collector.core.timeline import MINUTE, SECOND, Duration, Instant
+from collector.core.timeline import HOUR, MINUTE, SECOND, Duration, Instant
 from collector.errors import ConfigurationError, ConstatError, JournalError, UsageError
+from collector.gather import Gatherer, Ready
+from collector.gather import made_ready as sources_ready
 from collector.host.clock import Clock, ClockReading
 from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
-from collector.journal import documents, keys
+from collector.journal import documents, keys, layout
 from collector.journal.anchor import Anchors
 from collector.journal.authority import Authority
+from collector.journal.cosign import Cosigners
 from collector.journal.inbox import Inbox
 from collector.journal.origin import Origin, open_origin
 from collector.journal.writer import Writer
@@ -60,6 +63,7 @@ class Configuration:
     probes: tuple[Prepared, ...]
     authorities: tuple[Authority, ...]
     """With the secrets that asking them needs."""
+    sources: tuple[Ready, ...]
 
 
 def configured(path: Path, environ: Mapping[str, str], state: Path | None = None) -> Configuration:
@@ -68,11 +72,13 @@ def configured(path: Path, environ: Mapping[str, str], state: Path | None = None
     if state is not None:
         settings = dataclasses.replace(settings, state=state)
     plan = settings.plan(*contracts.load(settings.contract_path))
+    probes = made_ready(settings, plan.probes)
     return Configuration(
         settings=settings,
         plan=plan,
-        probes=made_ready(settings, plan.probes),
+        probes=probes,
         authorities=settings.stamping(),
+        sources=sources_ready(settings, probes),
     )
 
 
@@ -141,7 +147,9 @@ class Daemon:
         self._watchdog = watchdog
         self._reload = reload
         self._origin = origin
+        self._begun = _begun(origin, clock.now())
         self._writer = Writer(origin, now=clock.now, boot=clock.boot_us)
+        self._cosigners = Cosigners(origin.place)
         self._anchors = Anchors(
             configuration.settings.state,
             self._writer,
@@ -174,10 +182,12 @@ class Daemon:
             "event=started origin=%s probes=%d new=%s", self._origin.name, len(self._configuration.probes),
             self._origin.new,
         )  # fmt: skip
+        self._cosigners.ask(self._configuration.settings.witnesses)
         try:
             async with asyncio.TaskGroup() as group:
                 keepers = (
-                    self._measure(), self._keep_time(), self._declared(), self._feed(), self._anchors.run(),
+                    self._measure(), self._keep_time(), self._declared(), self._gather(), self._feed(),
+                    self._anchors.run(),
                 )  # fmt: skip
                 tasks = [group.create_task(keeper) for keeper in keepers]
                 await self._stop.wait()
@@ -212,12 +222,13 @@ class Daemon:
     def _plan(self, at: Instant) -> Engine:
         """State the plan, which holds from `at`, and make what measures it."""
         self._writer.append(_at(self._configuration.plan, at))
+        self._admission = admission_of(self._configuration.settings, self._clock)
         return Engine(
             self._configuration.probes,
             at,
             clock=self._clock,
             runner=self._runner,
-            admission=admission_of(self._configuration.settings, self._clock),
+            admission=self._admission,
             write=self._writer.append,
             burst_turned=self._writer.checkpoint,
         )
@@ -241,6 +252,7 @@ class Daemon:
         self._writer.append(record.Stop(seq=0, at=at))
 
     async def close(self) -> None:
+        await self._cosigners.close()
         kept = await self._writer.close(patience_s=CLOSING_S)
         self._observer.close()
         await self._network.close()
@@ -272,6 +284,7 @@ class Daemon:
         except UsageError as error:
             log.error("event=reload taken=no why=%r", str(error))
             return
+        self._cosigners.ask(new.settings.witnesses)
         changed = new.plan != self._configuration.plan
         self._configuration = new
         self._anchors.renew(new.authorities)
@@ -280,7 +293,8 @@ class Daemon:
             self._engine.interrupt(at, GapReason.STOPPED)
             self._engine = self._plan(max(at, self._engine.scheduler.covered_before()))
         else:
-            self._engine.renew(new.probes, admission_of(new.settings, self._clock))
+            self._admission = admission_of(new.settings, self._clock)
+            self._engine.renew(new.probes, self._admission)
         log.info("event=reload taken=yes plan=%s", "new" if changed else "same")
 
     async def _keep_time(self) -> None:
@@ -307,6 +321,16 @@ class Daemon:
         while True:
             await inbox.take()
             await asyncio.sleep(1)
+
+    async def _gather(self) -> None:
+        """Ask the provider for what it states by itself."""
+        await Gatherer(
+            state=self._configuration.settings.state,
+            clock=self._clock,
+            declared=self._writer.declared,
+            begun=self._begun,
+            current=lambda: (self._configuration.sources, self._admission),
+        ).run()
 
     async def _feed(self) -> None:
         """Feed the watchdog while loop and scheduler advance, whatever the disk does."""
@@ -343,6 +367,12 @@ def _start(origin: Origin, clock: Clock, now: Instant) -> record.Start:
         python=platform.python_version(), boot=clock.boot_id(), cut=origin.cut,
         key=str(origin.key.vkey),
     )  # fmt: skip
+
+
+def _begun(origin: Origin, now: Instant) -> Instant:
+    """Before anything that an origin can have asked: an hour before the file of its first line, or now."""
+    hours = (layout.hour_start(name) for name in origin.place.names()[:1])
+    return next((hour for hour in hours if hour is not None), now) - HOUR
 
 
 def _at(plan: Plan, at: Instant) -> Plan:

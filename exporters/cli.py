@@ -23,7 +23,10 @@ MODULE_OF: Final = {
     "renew": "renew",
     "declare": "declare",
     "simulate": "simulate",
+    "genesis": "vouching",
+    "head": "vouching",
     "rotate": "vouching",
+    "verify": "verify",
     "rebuild": "upkeep",
 }
 """Command → its module in `exporters.commands`, loaded when it is asked for: `--help` needs no web server."""

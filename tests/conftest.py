@@ -3,6 +3,10 @@
 import os
 import shutil
 import socket
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,7 +19,13 @@ settings.register_profile(
     derandomize=os.environ.get("CI") == "true",
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("large", max_examples=100_000, deadline=None)
+settings.register_profile(
+    "large",
+    max_examples=100_000,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))
 
 PROGRAM_OF = {
@@ -32,7 +42,6 @@ PROGRAM_OF = {
     "systemd": "systemd-analyze",
     "iproute2": "ip",
     "e2fsprogs": "mkfs.ext4",
-    "openssl": "openssl",
 }
 """Debian package → the program of it that the tests start; `make packages` installs exactly these."""
 
@@ -63,8 +72,46 @@ def _unless(missing: list[str], why: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests come last, so that a first failure shows within seconds."""
+    """Slow tests come last, so that a first failure shows within seconds. `make laws` counts by law."""
     items.sort(key=_is_slow)
+    if settings.get_current_profile_name() == "large":
+        _share(items)
+
+
+TRIED: Counter[int] = Counter()
+"""Law → how many examples of it were tried, under the large profile."""
+
+
+def _share(items: list[pytest.Item]) -> None:
+    """The tests that state a law have its examples together, in equal parts."""
+    stating = defaultdict(list)
+    for item in items:
+        law = item.get_closest_marker("law")
+        if law is not None and isinstance(item, pytest.Function):
+            item.user_properties.append(("law", law.kwargs["number"]))
+            stating[law.kwargs["number"]].append(item.obj)
+    for number, tests in stating.items():
+        each = -(-settings().max_examples // len(tests))
+        for test in tests:
+            settings(max_examples=each)(test)
+            test.hypothesis.inner_test = _counted(test.hypothesis.inner_test, number)
+
+
+def _counted(test: Callable[..., None], law: int) -> Callable[..., None]:
+    @wraps(test)
+    def counted(*args: Any, **kwargs: Any) -> None:
+        TRIED[law] += 1
+        test(*args, **kwargs)
+
+    return counted
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much of each law was tried."""
+    reports = [one for of in ("passed", "failed") for one in terminalreporter.getreports(of)]
+    for law, tried in sorted(TRIED.items()):
+        took = sum(one.duration for one in reports if ("law", law) in one.user_properties)
+        terminalreporter.write_line(f"law {law}: {tried} examples in {took:.0f} s")
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -343,4 +343,7 @@ def _filed(made: Months, chance: Chance) -> Iterator[dict[str, Any]]:
 
 def months(**how: Any) -> st.SearchStrategy[Months]:
     """Some months, as hypothesis draws them."""
-    return st.composite(lambda drawn: made_up(Chance(lambda a, b: drawn(st.integers(a, b))), **how))()
+    return st.composite(lambda drawn: made_up(Chance(lambda a, b: drawn(_whole(a, b))), **how))()
+
+
+_whole = cache(st.integers)  # made once: there are hundreds of draws in an example

@@ -358,11 +358,10 @@ def noticed(draw: st.DrawFn, length: int = 200) -> dict[str, Any]:
     }
 
 
-@st.composite
-def choices(draw: st.DrawFn, *but: str) -> dict[str, str]:
+def choices(*but: str) -> st.SearchStrategy[dict[str, str]]:
     """Some combination of readings."""
-    return {
-        reading.id: draw(st.sampled_from([reading.safe, reading.arguable]))
-        for reading in contract().readings
-        if reading.id not in but
-    }
+    some = [reading for reading in contract().readings if reading.id not in but]
+    moved = st.tuples(*[st.booleans()] * len(some))
+    return moved.map(
+        lambda which: {r.id: r.arguable if m else r.safe for r, m in zip(some, which, strict=True)}
+    )

@@ -20,6 +20,7 @@ CORE_MAY_IMPORT = {
 LATENCY_MAY_ALSO_IMPORT = {"array", "numpy"}
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 500
+LAWS = range(1, 11)
 VERIFIER, VERIFIER_LINES_MAX = "exporters/documents/verify/verify.py", 599
 """It travels in every bundle to people who have to read all of it, so it is in one piece, and no longer."""
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
@@ -59,6 +60,27 @@ def test_core_has_no_float(path: Path) -> None:
     assert floats == []
 
 
+def test_every_law_of_the_account_is_stated_by_a_property_test() -> None:
+    """And `make laws` tries all ten."""
+    stated = {
+        keyword.value.value
+        for path in TESTS
+        for test in ast.walk(ast.parse(path.read_text()))
+        if isinstance(test, ast.FunctionDef) and "given" in {_called(one) for one in test.decorator_list}
+        for mark in test.decorator_list
+        if isinstance(mark, ast.Call) and _called(mark) == "pytest.mark.law"
+        for keyword in mark.keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
+
+    assert stated == {*LAWS}
+    assert f"LAWS := {' '.join(map(str, LAWS))}\n" in (ROOT / "Makefile").read_text()
+
+
+def _called(decorator: ast.expr) -> str:
+    return ast.unparse(decorator).partition("(")[0]
+
+
 @pytest.mark.parametrize("path", modules() + TESTS, ids=name)
 def test_file_and_its_functions_fit_the_eye(path: Path) -> None:
     """No file over 500 lines, no function over 60."""
@@ -88,6 +110,7 @@ OFFENCES = {
     "collector/measure/shows.py": "from exporters import query\n",
     "collector/measure/peeks.py": "from collector.journal import writer\n",
     "collector/probes/one.py": "from collector.probes import two\n",
+    "collector/sources/one.py": "from collector.sources import api_logs\n",
     "collector/probes/two.py": "import socket\n",
     "collector/wire/reads.py": "import pathlib\n",
     "collector/journal/starts.py": "import subprocess\n",
@@ -139,6 +162,7 @@ NOTICED = [
     ("Layers of the collector", "collector.measure.peeks -> collector.journal.writer"),
     ("The chain of accounting runs one way", "collector.core.extra"),
     ("Probe kinds do not know each other", "collector.probes.one -> collector.probes.two"),
+    ("Sources do not know each other", "collector.sources.one -> collector.sources.api_logs"),
     ("The core and the wire formats are pure", "collector.core.reads_clock -> time"),
     ("The core and the wire formats are pure", "collector.wire.reads -> pathlib"),
     ("Only the index speaks SQL", "exporters.query -> sqlite3"),

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 
 from collector.core.record import Service
-from collector.settings import draft
+from collector.settings import draft, outside
 from collector.settings.authorities import AskedAuthority
 from exporters.cli import MODULE_OF, constat
 from tests.readme import README, ROOT, with_tree
@@ -26,7 +26,10 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "account": draft.Account,
     "service": Service,
     "probe": draft.AskedProbe,
+    "witness": outside.AskedWitness,
+    "mail": outside.AskedMail,
     "authority": AskedAuthority,
+    "source": draft.AskedSource,
 }
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-mutants.lock")

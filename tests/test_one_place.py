@@ -78,6 +78,24 @@ def constat(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=tree, env=environ(tree), capture_output=True, text=True, check=False)
 
 
+def test_check_takes_a_source_of_a_new_kind(tree: Path) -> None:
+    """A file in its folder is all that it takes."""
+    logs = (tree / "collector/sources/api_logs.py").read_text()
+    (tree / "collector/sources/vm_events.py").write_text(logs.replace('kind="api-logs"', 'kind="vm-events"'))
+    named = '\n[[source]]\nkind = "{kind}"\naccount = "000000000001"\ncredentials = "./keys.json"\n'
+    (tree / "keys.json").write_text('{"access_key": "a", "secret_key": "s"}')
+    text = (tree / "constat.toml").read_text()
+    (tree / "constat.toml").write_text(text + named.format(kind="vm-events"))
+    accepted = constat(tree, "check")
+    (tree / "constat.toml").write_text(text + named.format(kind="status-page"))
+    refused = constat(tree, "check")
+
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert "(vm-events)" in accepted.stdout
+    assert refused.returncode == 2
+    assert "source[0].kind: expected one of api-logs, vm-events" in refused.stdout + refused.stderr
+
+
 def test_check_takes_a_probe_of_the_new_kind_and_refuses_a_parameter_it_does_not_have(tree: Path) -> None:
     """Settings are decoded by the SPEC alone."""
     accepted = constat(tree, "check")

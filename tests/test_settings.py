@@ -191,7 +191,7 @@ def test_the_shipped_settings_load_as_they_stand() -> None:
 def uncommented() -> str:
     """The shipped settings with every example and default in force."""
     lines = shipped("constat.toml").read_text().splitlines()
-    stated = [re.sub(r"^# (?=\[\[|[a-z_]+ = )", "", line) for line in lines]
+    stated = [re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in lines]
     return "\n".join(line for line in stated if not line.startswith("file = "))
 
 
@@ -200,6 +200,9 @@ def test_every_example_in_the_shipped_settings_is_valid(tmp_path: Path) -> None:
 
     assert len(found.probes) == 3
     assert len(found.services) == 2
+    assert [witness.name for witness in found.witnesses] == ["auditor"]
+    assert found.mail is not None
+    assert (found.mail.port, found.mail.tls) == (587, "starttls")
 
 
 def test_every_default_in_the_shipped_settings_is_the_default(tmp_path: Path) -> None:

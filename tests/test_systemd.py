@@ -17,8 +17,8 @@ from tests.readme import ROOT
 
 pytestmark = pytest.mark.slow
 
-SERVICES = ("constat-collector.service", "constat-exporter.service")
-UNITS = ("constat.target", *SERVICES)
+SERVICES = ("constat-collector.service", "constat-exporter.service", "constat-head.service")
+UNITS = ("constat.target", *SERVICES, "constat-head.timer")
 EXPOSURE_MAX = 2.0
 
 
@@ -90,6 +90,15 @@ def test_unit_starts_the_program_that_was_installed(installed: Path, unit: str) 
     file = Path(found.stdout.strip()).resolve()
     assert file.is_relative_to((installed / "opt/constat/current").resolve())
     assert (file.parent / "__main__.py").exists()
+
+
+def test_the_daily_head_is_off_until_somebody_wants_it(installed: Path) -> None:
+    """It mails what is ours to people outside."""
+    units = installed / "usr/local/lib/systemd/system"
+
+    assert "Persistent=true" in (units / "constat-head.timer").read_text()
+    assert "constat-head" not in (units / "constat.target").read_text()
+    assert "[Install]" not in (units / "constat-head.service").read_text()
 
 
 def test_installed_program_has_its_configuration_with_it(installed: Path) -> None:
@@ -195,6 +204,7 @@ def test_exporter_may(installed: Path, state: Path, code: str) -> None:
         "Path('journal/o/a').unlink()",
         "Path('journal').rename('elsewhere')",
         "Path('checkpoints/o').mkdir()",
+        "Path('trust/a.pem').write_text('x')",
         "Path('documents/a').write_text('y')",
         "Path('documents/a').unlink()",
         "Path('documents/t').write_text('x'); Path('documents/t').rename('documents/a')",

@@ -123,9 +123,8 @@ def asked_elsewhere(stake: Stake, ground: Ground) -> Spans:
 def _live(stake: Stake, ground: Ground) -> Iterable[Declaration]:
     """Claims under any heading of a stake's promise that are with the provider, or were credited."""
     promise, told = ground.contract.promise(stake.commitment.id, ground.readings), ground.declarations
-    for claim in told:
-        credited = any(is_credit_for(claim, declared) for declared in told)
-        if claim.kind == "claim" and claim.commitment in promise and (credited or is_live(claim, told)):
+    for claim in (d for d in told if d.kind == "claim" and d.commitment in promise):
+        if is_live(claim, told) or any(is_credit_for(claim, declared) for declared in told):
             yield claim
 
 
@@ -231,7 +230,6 @@ def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) 
     Clause 11: who does not claim gives up the reservations, as if they had never been. So what lies in missed
     positions that nobody claimed in time is gone, and the rest is judged without it.
     """
-    past = _still_in_time(ground)
     late = True
     while late:
         late = False
@@ -239,7 +237,7 @@ def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) 
         for episode in judged.episodes:
             first, until = episode.first.end, episode.last.end + 1
             late = _late(first, ground)
-            until = min(until, past) if late else until
+            until = min(until, _still_in_time(ground)) if late else until
             yield judged.worst(Span(first, until), first, late, ground)
             if late:
                 gone = spans([(episode.first.start, until - 1)])

@@ -44,6 +44,7 @@ Hours: TypeAlias = Literal["safe", "elapsed", "wall", "full-hour"]
 """A term in hours runs: as the earlier of the next two; elapsed; on the wall clock; from the next hour on."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_start = itemgetter(0)
 _SATURDAY = 5
 
 
@@ -137,18 +138,18 @@ class Calendar:
         return f"{day.isoformat()}T{clock}{tail}{'-' if offset < 0 else '+'}{hours:02}:{minutes:02}"
 
     def _segment(self, instant: Instant) -> int:
-        return max(bisect_right(self.transitions, instant, key=itemgetter(0)) - 1, 0)
+        return bisect_right(self.transitions, instant, lo=1, key=_start) - 1
 
     def _instant_of_local(self, local: Duration) -> Instant:
-        # The true segment is that of `local` read as an instant, or a neighbour: offsets are under a day.
-        guess = self._segment(local)
-        near = range(max(guess - 1, 0), min(guess + 2, len(self.transitions)))
-        for k in near:  # in order, so the first pass of a fold wins
-            instant = local - self.transitions[k][1]
-            if self._segment(instant) == k:
-                return instant
-        # A gap. It ends at the transition whose new offset carries the clock past `local`.
-        return next(start for start, offset in (self.transitions[k] for k in near) if local < start + offset)
+        # The first instant at which the clock shows `local` or more: where a gap ends, a fold's first pass.
+        # Its segment is that of `local` read as an instant, or a neighbour: offsets are under a day.
+        before = max(self._segment(local) - 1, 0)
+        instant = local - self.transitions[before][1]
+        for start, offset in self.transitions[before + 1 : before + 3]:
+            if instant < start:
+                break
+            instant = max(start, local - offset)
+        return instant
 
     def _passes(self, local: Duration) -> set[Instant]:
         """Every instant at which the wall clock shows `local`, and maybe one at which it does not."""
@@ -173,7 +174,8 @@ class Calendar:
     def months_before(self, end: Instant, count: int) -> tuple[str, ...]:
         """The names of the last `count` months that were over at `end`, in order of time."""
         running = self.date_of(end)
-        return tuple(_months_from(running, -n).isoformat()[:7] for n in range(count, 0, -1))
+        number = running.year * 12 + running.month - 1
+        return tuple(f"{n // 12:04}-{n % 12 + 1:02}" for n in range(number - count, number))
 
     def month_of(self, instant: Instant) -> Span:
         """The calendar month that contains `instant`."""
@@ -203,19 +205,16 @@ class Calendar:
         change at the start; at midnights after which the day that is `months` on is not the next one; and
         at what, `months` on, is the beginning or the end of what the clocks there skip or show twice.
         """
-        first, last = self.date_of(starts.start), self.date_of(starts.end)
-        days = [first + timedelta(n) for n in range(-1, (last - first).days + 2)]
-        on = {day: _months_from(day, months) for day in days}
-        bends = [_local(day) for before, day in pairwise(days) if on[day] != on[before] + timedelta(1)]
-        sources: dict[date, list[date]] = {}
-        for day, end in on.items():
-            sources.setdefault(end, []).append(day)
-        upto = self._segment(self.midnight(on[days[-1]]) + DAY)
+        first, last = self.date_of(starts.start), self.date_of(starts.end) + timedelta(1)
+        days = map(date.fromordinal, range(first.toordinal(), last.toordinal() + 1))
+        bends = [_local(day) for day in days if (day.day == 1 or day.day > 28) and not _goes_on(day, months)]
+        upto = self._segment(self.midnight(_months_from(last, months)) + DAY)
         for (_, before), (at, after) in pairwise(self.transitions[self._segment(starts.start) : upto + 1]):
             yield at
             for local in (at + before, at + after):
                 number, day_us = divmod(local, DAY)
-                bends += (_local(day) + day_us for day in sources.get(date.fromordinal(_EPOCH + number), ()))
+                day = date.fromordinal(_EPOCH + number)
+                bends += (_local(source) + day_us for source in _months_to(day, months))
         for local in bends:
             yield from self._passes(local)
 
@@ -312,9 +311,13 @@ class Calendar:
     def unwaived_since(self, arrived: Instant, hours: int) -> Instant:
         """The first instant that a notice which came at `arrived` still saves: no earlier one (rule C1).
 
-        Bisection finds it, since the safe deadline never runs backwards.
+        None whose hours have elapsed. Where the clocks change meanwhile, its hours on the wall clock may have
+        passed; bisection finds the first, since the safe deadline never runs backwards.
         """
-        low, high = arrived - hours * HOUR - DAY, arrived - hours * HOUR + DAY
+        low = arrived - hours * HOUR + 1
+        if self.reservation_deadline(low, hours) > arrived:
+            return low
+        high = low + DAY
         while low < high:
             middle = (low + high) // 2
             if self.reservation_deadline(middle, hours) > arrived:
@@ -332,6 +335,16 @@ def _local(day: date) -> Duration:
 def _months_from(day: date, months: int) -> date:
     """The same day number `months` later, or the last of a month that lacks it."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    following = divmod(year * 12 + month + 1, 12)
-    last = date(following[0], following[1] + 1, 1) - timedelta(1)
-    return last.replace(day=min(day.day, last.day))
+    found = date(year, month + 1, 1) + timedelta(day.day - 1)
+    return found if found.day == day.day else found - timedelta(found.day)
+
+
+def _months_to(day: date, months: int) -> list[date]:
+    """The days of which that one is `months` later: maybe several for the last of a month, maybe none."""
+    near = (_months_from(day, -months) + timedelta(n) for n in range(4))
+    return [one for one in near if _months_from(one, months) == day]
+
+
+def _goes_on(day: date, months: int) -> bool:
+    """Whether the day that is `months` later comes after the one that is `months` after the day before."""
+    return _months_from(day, months) == _months_from(day - timedelta(1), months) + timedelta(1)

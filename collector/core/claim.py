@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from collector.core.attainment import Attainment, Stake
@@ -135,7 +135,9 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     gone = late if windows.both_in_time else []
     in_time = [[b for b in plan if not b.late and not _given_up(b, gone)] for plan in mine]
     worth = _worths([breach for plan in in_time for breach in plan], ground, known)
-    chosen = windows.of(_valued([unit(plan, worth, ground) for plan in in_time], ground, known))
+    valued = _valued([unit(plan, worth, ground) for plan in in_time], ground, known)
+    best = windows.of(value for value, _ in valued)
+    chosen = next(plan for value, plan in valued if value == best)
     # What the reading in force holds to be late sets no clock for what is due; what it leaves out does.
     others = [b for kind, plan in plans.items() for b in plan if kind not in windows.kinds or not b.late]
     for breach in [*chosen, *late]:
@@ -372,15 +374,7 @@ class _Windows(NamedTuple):
     kinds: Sequence[Kind]
     both_in_time: bool
     """What lapsed in a window of either kind is gone: the provider may hold that one to be the right one."""
-    of: Callable[[Sequence[tuple[Value, Sequence[Breach]]]], Sequence[Breach]]
-
-
-def _smaller_credit(plans: Sequence[tuple[Value, Sequence[Breach]]]) -> Sequence[Breach]:
-    return min(plans, key=itemgetter(0))[1]
-
-
-def _larger_credit(plans: Sequence[tuple[Value, Sequence[Breach]]]) -> Sequence[Breach]:
-    return max(plans, key=itemgetter(0))[1]
+    of: Callable[[Iterable[Value]], Value]
 
 
 def _given_up(breach: Breach, late: Sequence[Breach]) -> bool:
@@ -391,9 +385,9 @@ def _given_up(breach: Breach, late: Sequence[Breach]) -> bool:
 
 
 _WINDOWS: Mapping[Choice, _Windows] = {
-    "smaller-credit": _Windows(("sliding", "calendar"), True, _smaller_credit),
-    "larger-credit": _Windows(("sliding", "calendar"), False, _larger_credit),
+    "smaller-credit": _Windows(("sliding", "calendar"), True, min),
+    "larger-credit": _Windows(("sliding", "calendar"), False, max),
     # Contracts that leave no doubt.
-    "sliding": _Windows(("sliding",), False, _larger_credit),
-    "calendar": _Windows(("calendar",), False, _larger_credit),
+    "sliding": _Windows(("sliding",), False, max),
+    "calendar": _Windows(("calendar",), False, max),
 }

@@ -84,8 +84,7 @@ def _known(testimonies: Iterable[Testimony], as_of: Instant) -> dict[str, Said]:
                     f'{before.place} and {line.place}: declaration "{declared.id}" says two things; '
                     "a correction needs an id of its own and supersedes the first"
                 )
-            if line[:3] < before[:3]:
-                known[declared.id] = line
+            known[declared.id] = min(before, line)  # no two are of one place, so that tells them apart
     return known
 
 

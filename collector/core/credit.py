@@ -96,11 +96,11 @@ class Books:
             months = tuple(m for m in wanted if m >= first) or wanted[-1:]
         else:
             months = (calendar.month_name(window.start),)
-        amounts = [self.invoiced(month) for month in months]
-        known = [amount for amount in amounts if amount is not None]
+        amounts = [self.invoices[month].amount_cents for month in months if month in self.invoices]
+        known = [cents for cents in amounts if cents is not None]
         whole = len(known) == len(months)
         return Base(
-            amount=sum(known, Fraction(0)) / len(months) if whole else None,
+            amount=Fraction(sum(known), len(months)) if whole else None,
             months={month: self.invoices[month].id for month in months if month in self.invoices},
             missing=tuple(month for month in months if month not in self.invoices),
         )
@@ -141,9 +141,9 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
         if claim.kind == "claim" and claim.state in _LIVE:
             given = [credit for credit in credits if is_credit_for(claim, credit)]
             left = Fraction((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given))
-            months = by_month(Fraction(1), asked_for(claim), calendar).keys() - {d.month for d in given}
-            if months and left > 0:
-                entries.append(Entry(frozenset(months), left))
+            months = {calendar.month_name(month.start) for month in _months(asked_for(claim), calendar)}
+            if left > 0 and (open_ := months - {d.month for d in given}):
+                entries.append(Entry(frozenset(open_), left))
     return Books({d.month or "": d for d in invoices}, entries)
 
 
@@ -185,8 +185,8 @@ class Ask(NamedTuple):
     window: Span
 
     def part(self, month: Month) -> Cents | None:
-        """What it asks for incidents of a month."""
-        return None if self.amount is None else self.amount * self.months.get(month, Fraction(0))
+        """What it asks for incidents of one of its months."""
+        return None if self.amount is None else self.amount * self.months[month]
 
 
 Amounts: TypeAlias = tuple[Cents | None, ...]

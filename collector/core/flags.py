@@ -4,6 +4,7 @@ A flag is `kind: subject: what it is (line)`; for programs, its kind and subject
 What every kind means, and what it does to figures, is listed in FLAGS.md.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from collector.core.contract import Contract
@@ -56,7 +57,10 @@ class _Known:
         self._commitments = {None, *(one.id for one in contract.commitments)}
         self._contract = contract.id
         self._claims = [one for one in declarations if one.kind == "claim"]
-        self._invoices = [one for one in declarations if one.kind == "invoice"]
+        self._invoices: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+        for one in declarations:
+            if one.kind == "invoice":
+                self._invoices[one.account, one.month].append(one.id)
 
     def odd(self, declared: Declaration) -> Iterator[tuple[str, str]]:
         """Kind and words of all that is odd about a declaration."""
@@ -82,6 +86,6 @@ class _Known:
         yield from (name for name in declared.services or () if name not in self._services)
 
     def _rivals(self, invoice: Declaration) -> Iterator[tuple[str, str]]:
-        for other in self._invoices:
-            if other.id != invoice.id and (other.account, other.month) == (invoice.account, invoice.month):
-                yield "invoiced-twice", f'"{other.id}" is of {invoice.month} too; the lower of them counts'
+        for other in self._invoices[invoice.account, invoice.month]:
+            if other != invoice.id:
+                yield "invoiced-twice", f'"{other}" is of {invoice.month} too; the lower of them counts'

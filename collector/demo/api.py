@@ -1,8 +1,11 @@
 """The command API in the shape of 3DS OUTSCALE's: reads, errors, signatures and rate limits."""
 
+import socket
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from collector.core.timeline import MILLISECOND, MINUTE, SECOND, Duration, Instant
+from collector.demo.api_log import Log
 from collector.demo.fault import Fault
 from collector.demo.part import wall
 from collector.demo.signature import Finding, Realm, access_key, check
@@ -46,8 +50,12 @@ _SIGNED: Mapping[str, dict[str, Any]] = MappingProxyType(
         "ReadSnapshots": {"Snapshots": []},
         "ReadNets": {"Nets": []},
         "ReadLoadBalancers": {"LoadBalancers": []},
+        "ReadApiLogs": {"Logs": []},
     }
 )
+_LOGS = "ReadApiLogs"
+_HUNG_UP = frozenset({7, 8})
+"""States of a connection (TCP_CLOSE, TCP_CLOSE_WAIT) whose other end is gone."""
 
 _ERRORS: Mapping[Fault, tuple[int, str, str, str]] = MappingProxyType(
     {
@@ -86,7 +94,13 @@ class Limits:
 
 
 class Api(WebPart):
-    """POST /api/v1/{Action}: eight actions for everybody, six for those who sign."""
+    """POST /api/v1/{Action}: eight actions for everybody, seven for those who sign.
+
+    Its log (`ReadApiLogs`) has what the application itself answered to a known key: not what limiters, a bad
+    signature, or a fault in front of it (`http-503`, `http-500`, `html`, `hang`, `refuse`…) turned away, and
+    not what nobody waited for any more. `internal-error` is the application's own, `truncated` lies behind
+    it: both are logged.
+    """
 
     def __init__(
         self, name: str, keys: Mapping[str, str], port: int = 0, clock: Callable[[], Instant] = wall
@@ -95,6 +109,8 @@ class Api(WebPart):
         self.limits = Limits()
         self._realm = Realm(keys, REGION, "api")
         self._clock = clock
+        self.log = Log(clock)
+        """Calls that were answered, for `ReadApiLogs`."""
         self._last: dict[tuple[str, str, bytes], Instant] = {}
         self._recent: dict[str, list[Instant]] = {}
         self._bad: dict[str, int] = {}
@@ -110,6 +126,13 @@ class Api(WebPart):
         return failure(*_ERRORS[self.fault])
 
     async def answer(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        response = self._answered(request, body)
+        response.headers["Date"] = format_datetime(
+            datetime.fromtimestamp(self._clock() // SECOND, UTC), usegmt=True
+        )
+        return response
+
+    def _answered(self, request: web.BaseRequest, body: bytes) -> web.Response:
         prefix = next((p for p in _PREFIXES if request.path.startswith(p)), None)
         if prefix is None:
             return failure(404, "0", "DefaultError", "No such path.")
@@ -122,10 +145,21 @@ class Api(WebPart):
         refused = self._unauthorised(request, action, body)
         if refused is not None:
             return refused
-        return self._read(action, body)
+        came = self._clock()
+        response = self._read(action, body)
+        if access_key(request) in self._realm.keys and not _hung_up(request):
+            self.log.add(request, body, action, came, response)
+        return response
 
     def _read(self, action: str, body: bytes) -> web.Response:
+        if self.fault is Fault.INTERNAL_ERROR:
+            return failure(500, "2000", "InternalError", "")
         known = _ANONYMOUS.get(action) or _SIGNED.get(action)
+        if action == _LOGS:
+            try:
+                known = self.log.read(body)
+            except ValueError as error:  # of msgspec too
+                return failure(400, "4110", "InvalidParameterValue", str(error))
         if known is None:
             return failure(400, "0", "DefaultError", f"The action {action} is not valid.")
         try:
@@ -179,6 +213,14 @@ class Api(WebPart):
         refused = len(recent) >= per_second
         self._recent[who] = recent if refused else [*recent, now]
         return refused
+
+
+def _hung_up(request: web.BaseRequest) -> bool:
+    """Whether the client left before its answer was made: after a hang nobody waits for most of them."""
+    connection = request.transport and request.transport.get_extra_info("socket")
+    if not connection:
+        return True
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _HUNG_UP
 
 
 def failure(status: int, code: str, kind: str, details: str) -> web.Response:

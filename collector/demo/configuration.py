@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector.demo.api import REGION, ZONES
+from collector.demo.api_log import ACCOUNT
 from collector.demo.names import EXTERNAL_ADDRESS, EXTERNAL_NAME, PRIVATE_ADDRESS, PRIVATE_NAME
+from collector.demo.stamps import POLICY
 from collector.demo.storage import BUCKET, FIXED_KEY, PUBLIC_KEY
 from collector.demo.web import MARK
 
 if TYPE_CHECKING:
     from collector.demo.provider import Provider
 
-ACCOUNT = "demo"
 CONTRACT = "outscale-cgv-2019-12"
 
 _SERVICES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -53,7 +54,24 @@ def configuration(provider: "Provider", state: Path, listen: str) -> str:
         for name, via, ids in _SERVICES
     ]
     tables += [_table("[[probe]]", **probe) for probe in _probes(provider)]
+    if not provider.stamps.off:
+        tables += [_table("[[authority]]", **_authority(provider))]
+    # So that one sees it come: the demonstration API logs at once, and its calls are few.
+    logs = {"kind": "api-logs", "account": ACCOUNT, "target": provider.api.url}
+    tables.append(_table("[[source]]", **logs, every="20s", settle="2s"))
     return "\n".join(tables)
+
+
+def _authority(provider: "Provider") -> dict[str, Any]:
+    """Asked at every change, for people to see; others are asked once a minute."""
+    stamps = provider.stamps
+    return {
+        "name": stamps.called,
+        "url": stamps.url + "/",
+        "ca": str(stamps.ca),
+        "policy": POLICY,
+        "every": "5s",
+    }
 
 
 def _probes(provider: "Provider") -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class Fault(StrEnum):
     REDIRECT_LOOP = "redirect-loop"
     UNAUTHORISED = "unauthorised"  # API: 401, code 1; storage: 403, AccessDenied
     # the command API
+    INTERNAL_ERROR = "internal-error"  # 500, code 2000, by the application itself: its log has the call
     THROTTLE_PLATFORM = "throttle-platform"  # 503, code 6
     THROTTLE_ACCOUNT = "throttle-account"  # 429, code 24
     THROTTLE_CALL = "throttle-call"  # 429, code 25
@@ -61,6 +62,7 @@ SUITS: Mapping[str, frozenset[Fault]] = MappingProxyType(
         "https": _HTTP | {Fault.WRONG_CERTIFICATE, Fault.EXPIRED_CERTIFICATE},
         "api": _HTTP
         | {
+            Fault.INTERNAL_ERROR,
             Fault.UNAUTHORISED,
             Fault.THROTTLE_PLATFORM,
             Fault.THROTTLE_ACCOUNT,

@@ -21,6 +21,7 @@ from collector.demo.names import Names
 from collector.demo.ntp import TimeServer
 from collector.demo.part import Part
 from collector.demo.script import Script, Switch, perform
+from collector.demo.stamps import Stamps
 from collector.demo.storage import Storage
 from collector.demo.web import Site
 from collector.errors import ConfigurationError, UsageError
@@ -61,7 +62,7 @@ class Provider:
         self.credentials.touch(mode=0o600)
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
         self.credentials.write_bytes(msgspec.json.encode(keys))
-        self._build(certificate.make(directory))
+        self._build(directory)
         unknown = sorted(self._ports.keys() - self._parts.keys())
         try:
             if unknown:
@@ -86,7 +87,8 @@ class Provider:
             self._directory.cleanup()
             self._directory = None
 
-    def _build(self, certificates: certificate.Certificates) -> None:
+    def _build(self, directory: Path) -> None:
+        certificates = certificate.make(directory)
         keys = {self.access_key: self.secret_key}
         port = self._ports.get
         self.authority = certificates.authority
@@ -103,9 +105,10 @@ class Provider:
         self.balancer = Balancer("balancer", self.backends, port("balancer", 0))
         self.control_http = Site("control-http", b"still here\n", port=port("control-http", 0))
         self.control_tcp = Echo("control-tcp", port("control-tcp", 0))
+        self.stamps = Stamps("stamps", directory, port("stamps", 0))
         parts: tuple[Part, ...] = (
             self.api, self.storage, self.dns, self.ntp, self.site, self.echo, *self.backends, self.balancer,
-            self.control_http, self.control_tcp,
+            self.control_http, self.control_tcp, self.stamps,
         )  # fmt: skip
         self._parts = {part.name: part for part in parts}
 

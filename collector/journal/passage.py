@@ -8,7 +8,7 @@ from typing import NamedTuple
 from collector.core import record
 from collector.core.record import Line
 from collector.core.timeline import HOUR, MINUTE, Duration, Span, Spans
-from collector.journal import checkpoint, excerpt, layout
+from collector.journal import checkpoint, excerpt, layout, note
 from collector.journal.delivery import Position
 from collector.journal.layout import OriginDir
 from collector.journal.merkle import Frontier, leaf_hashes
@@ -90,6 +90,8 @@ class Sealed:
     file: str
     size: int
     root: bytes
+    key: str
+    """The id, hex, of the key of the origin that its signature names; empty where it names none."""
     beside: tuple[str, ...] = ()
     """Names of its stamps, of what was asked for them, and of cosignatures."""
 
@@ -114,9 +116,11 @@ def checkpoints(origin: OriginDir) -> Sequence[Sealed]:
     for known in layout.checkpoint_numbers(directory):
         path = layout.checkpoint_path(directory, known)
         try:
-            made = checkpoint.parse(path.read_bytes())
+            stated = note.parse(path.read_bytes())
+            made = checkpoint.of(stated)
         except ValueError:  # damage: told by whoever reads the journal
             continue
+        ids = (one.id.hex() for one in stated.signatures if one.name == origin.name)
         names = tuple(sorted(beside[path.stem]))
-        found.append(Sealed(file=path.name, size=made.size, root=made.root, beside=names))
+        found.append(Sealed(file=path.name, size=made.size, root=made.root, key=next(ids, ""), beside=names))
     return sorted(found, key=lambda one: one.size)

@@ -8,6 +8,8 @@ origins, origin i may ask only in its own second, [2i, 2i + 1). The second after
 clocks that differ by less than a second spoil nothing. An origin alone has no turns. *On one host* all
 processes share one file; its instants are of boot time, which never steps and is the same for all of them.
 
+Who is in no hurry (a source, not a probe) asks in the `lull` alone: when nobody asked for a second.
+
 After a throttled answer nothing is asked for that account for a while, doubling each time. After two rejected
 credentials in a row no signed request is sent any more: four would lock the account.
 """
@@ -83,13 +85,17 @@ class Turns:
         return 0 if into < SECOND else self.cycle - into
 
 
-def wait(ledger: Ledger, turns: Turns, request: str, *, boot: Instant, utc: Instant) -> Duration:
+def wait(
+    ledger: Ledger, turns: Turns, request: str, *, boot: Instant, utc: Instant, lull: bool = False
+) -> Duration:
     """How long `request` has to wait from now; 0 means that it may be sent."""
     earliest = max(boot, ledger.paused_until)
     if (last := ledger.identical.get(request)) is not None:
         earliest = max(earliest, last + APART)
     if len(ledger.sent) >= turns.rate:
         earliest = max(earliest, sorted(ledger.sent)[-turns.rate] + APART)
+    if lull and ledger.sent:
+        earliest = max(earliest, max(ledger.sent) + APART)
     return earliest - boot + turns.wait(utc + earliest - boot)
 
 
@@ -175,12 +181,14 @@ class BudgetFile:
         self._memory: dict[str, Ledger] = {}
         self.trouble = ""
 
-    def take(self, account: str, request: str, *, boot: Instant, utc: Instant) -> Duration:
+    def take(
+        self, account: str, request: str, *, boot: Instant, utc: Instant, lull: bool = False
+    ) -> Duration:
         """0 if `request` may be sent now (then it is booked), else how long to wait before asking again."""
         with self._shared(account, boot) as ledger:
             if ledger is None:
                 return BUSY
-            waits = wait(ledger, self._turns, request, boot=boot, utc=utc)
+            waits = wait(ledger, self._turns, request, boot=boot, utc=utc, lull=lull)
             if waits == 0:
                 spend(ledger, request, boot=boot)
             return waits

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import msgspec
 
-from collector.core.record import Gap, GapReason, Sample
+from collector.core.record import Gap, GapReason, Outcome, Reason, Sample
 from collector.core.timeline import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from collector.host.clock import Clock
 from collector.measure.budget import BudgetFile, Rejections
@@ -37,7 +37,11 @@ class Admission:
 
     def stopped(self, ready: Prepared) -> bool:
         """Whether it may not until its credentials are others."""
-        return ready.signed and self._rejections.stopped(ready.account)
+        return ready.signed and self.rejected(ready.account)
+
+    def rejected(self, account: str) -> bool:
+        """Whether no signed request is sent for `account` any more."""
+        return self._rejections.stopped(account)
 
     def wait(self, ready: Prepared) -> Duration:
         """0 if it may (then it is booked), else how long to wait before asking again."""
@@ -45,8 +49,12 @@ class Admission:
             return STOPPED_LOOK
         if not ready.spec.provider_api:
             return 0
+        return self.take(ready.account, ready.request)
+
+    def take(self, account: str, request: str, *, lull: bool = False) -> Duration:
+        """The same for any request to the provider's API; in the `lull` it waits until no probe is near."""
         boot = self._clock.boot_us()
-        waits = self._budget.take(ready.account, ready.request, boot=boot, utc=self._clock.at(boot))
+        waits = self._budget.take(account, request, boot=boot, utc=self._clock.at(boot), lull=lull)
         self._tell_trouble()
         return waits
 
@@ -54,11 +62,20 @@ class Admission:
         """Learn from what came of it."""
         if ready.spec.provider_api:
             self._budget.answered(ready.account, sample.outcome, sample.reason, boot=self._clock.boot_us())
-        if ready.signed and self._rejections.answered(ready.account, sample.outcome, sample.reason):
+        if ready.signed:
+            self._count(ready.account, sample.outcome, sample.reason)
+
+    def told(self, account: str, outcome: Outcome, reason: Reason) -> None:
+        """The same for a signed request to the provider's API that is no probe's."""
+        self._budget.answered(account, outcome, reason, boot=self._clock.boot_us())
+        self._count(account, outcome, reason)
+
+    def _count(self, account: str, outcome: Outcome, reason: Reason) -> None:
+        if self._rejections.answered(account, outcome, reason):
             log.error(
                 "event=credentials-rejected account=%s: signed probes stop, as more would lock the account; "
                 "correct the credentials, then restart or reload",
-                ready.account,
+                account,
             )
 
     def _tell_trouble(self) -> None:

@@ -29,7 +29,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("region: expected the region that a signed call is for, got nothing")
 
 
-class _Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True):
     """What an answer's body says, whichever of the API's shapes it has."""
 
     code: str = ""
@@ -37,18 +37,18 @@ class _Said(msgspec.Struct, frozen=True):
     is_object: bool = False
 
 
-def _parse(body: bytes) -> _Said:
+def parse(body: bytes) -> Said:
     """JSON of the API, RFC 9457, `__type`, or the XML of the older services; anything else says nothing."""
     try:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Said(code=_tag(body, b"Code"), request_id=_tag(body, b"RequestI[dD]"))
+        return Said(code=_tag(body, b"Code"), request_id=_tag(body, b"RequestI[dD]"))
     if not isinstance(said, dict):
-        return _Said()
+        return Said()
     errors = said.get("Errors")
     error = errors[0] if isinstance(errors, list) and errors else None
     context = said.get("ResponseContext")
-    return _Said(
+    return Said(
         code=_text(error, "Code") or _text(said, "__type") or _text(said, "type"),
         request_id=_text(context, "RequestId"),
         is_object=True,
@@ -66,7 +66,7 @@ def _text(of: Any, key: str) -> str:
     return str(value)[:128] if isinstance(value, str | int) else ""
 
 
-def verdict(status: int, said: _Said) -> tuple[Outcome, Reason]:
+def verdict(status: int, said: Said) -> tuple[Outcome, Reason]:
     """Whether the service is up, as the provider's documentation of its codes has it.
 
     Refusals for rate, credentials or form are ours; only what the service does by itself can be its failure.
@@ -113,9 +113,12 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
         )
         headers["Host"] = urlsplit(target).netloc
         headers = signer.headers("POST", path, headers, body, context.wall())
+    # By a name that no other request has, the provider's log is asked for this one, should no answer come.
+    headers["User-Agent"] = agent = f"constat/{context.unique}"
+    context.phases.facts["user_agent"] = agent
     request = Request(method="POST", url=target.rstrip("/") + path, headers=headers, body=body, ca=params.ca)
     answer = await context.network.http(request, context.phases)
-    said = _parse(answer.body)
+    said = parse(answer.body)
     facts: dict[str, int | str] = {"status": answer.status}
     for name, value in (
         ("code", said.code),
@@ -125,6 +128,8 @@ async def _run(target: str, params: msgspec.Struct, context: ProbeContext) -> Ob
     ):
         if value:
             facts[name] = value[:128]
+    if "request_id" in facts:
+        del context.phases.facts["user_agent"]
     return answered(context.phases, *verdict(answer.status, said), facts, answer.body)
 
 
@@ -139,6 +144,7 @@ SPEC = ProbeSpec(
         "status": "HTTP status",
         "code": "the API's own error code",
         "request_id": "the API's id of this request, by which the provider's logs can be searched",
+        "user_agent": "where no id came back: the User-Agent, its own alone, by which those logs know it",
         "date": "the Date header, the provider's own clock",
         "server": "the Server header",
     },

@@ -127,13 +127,20 @@ def _facts(answer: Answer) -> dict[str, int | str]:
     ):
         if value := answer.headers.get(header):
             facts[name] = value[:128]
-    if code := _code(answer):
-        facts["code"] = code
+    if answer.status >= 300:
+        for name, tag in (("code", b"Code"), ("request_id", b"RequestId"), ("id2", b"HostId")):
+            if said := _said(answer, tag):
+                facts.setdefault(name, said)
     return facts
 
 
 def _code(answer: Answer) -> str:
-    found = re.search(rb"<Code>\s*(\w{1,64})\s*</Code>", answer.body[:8192]) if answer.status >= 300 else None
+    return _said(answer, b"Code") if answer.status >= 300 else ""
+
+
+def _said(answer: Answer, tag: bytes) -> str:
+    """What an error's body says under a tag."""
+    found = re.search(rb"<%b>\s*([\x21-\x3b\x3d-\x7e]{1,128})\s*</%b>" % (tag, tag), answer.body[:8192])
     return found[1].decode() if found else ""
 
 
@@ -195,8 +202,9 @@ SPEC = ProbeSpec(
         **CONNECTION_FACTS,
         "status": "HTTP status",
         "code": "S3 error code",
-        "request_id": "the storage's id of this request (x-amz-request-id), of the PUT when publishing",
-        "id2": "its second id (x-amz-id-2)",
+        "request_id": "the storage's id of this request (x-amz-request-id, or RequestId in an error's body), "
+        "of the PUT when publishing",
+        "id2": "its second id (x-amz-id-2, or HostId)",
         "etag": "the object's ETag",
         "date": "the Date header, the provider's own clock",
         "deleted": "HTTP status of the deletion of the published object, 0 if it was not answered",

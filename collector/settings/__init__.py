@@ -1,6 +1,6 @@
 """config/*.toml and the environment → Settings and Plan; the only reader of either."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,14 +10,18 @@ from collector.core.timeline import Duration, Instant
 from collector.errors import ConfigurationError
 from collector.journal import trust
 from collector.journal.authority import Authority
+from collector.journal.cosign import Witness
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
 from collector.settings.draft import Draft, Listen, shipped
 from collector.settings.fit import fit, notes, unfit
+from collector.settings.outside import Mail
+from collector.settings.sources import Source, source_of
+from collector.sources import sources
 from collector.tables import contents, parsed
 
-__all__ = ["Listen", "Secrets", "Settings", "load", "shipped"]
+__all__ = ["Listen", "Secrets", "Settings", "Source", "load", "shipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,12 @@ class Settings:
     probes: tuple[Probe, ...]
     authorities: tuple[Authority, ...]
     """Who stamps checkpoints; without the secrets that `stamping` adds."""
+    stating: tuple[Source, ...]
+    """What the provider is asked to state by itself."""
     sources: Sources
+    """Where secrets come from."""
+    witnesses: tuple[Witness, ...]
+    mail: Mail | None
 
     def stamping(self) -> tuple[Authority, ...]:
         """The authorities, ready to be asked; ConfigurationError tells all that is not there."""
@@ -115,16 +124,26 @@ class Settings:
         name = self.sources.of_probe.get(probe.name, "")
         found = self.sources.secrets(name) if name else Secrets()
         spec = specs()[probe.kind]
-        missing = [key for key in spec.needs if not found.get(key)] if spec.signs(probe.params) else []
+        self._complete(f"probe {probe.name}", name, found, spec.needs if spec.signs(probe.params) else ())
+        return found
+
+    def credentials_of_source(self, source: Source) -> Secrets:
+        """The secrets that a source asks with; ConfigurationError if it cannot do without."""
+        found = self.sources.secrets(source.credentials)
+        whose = f"source {source.kind} of account {source.account}"
+        self._complete(whose, source.credentials, found, sources()[source.kind].needs)
+        return found
+
+    def _complete(self, whose: str, name: str, found: Secrets, needs: Iterable[str]) -> None:
+        missing = [key for key in needs if not found.get(key)]
         if missing:
             where = f'"{name}"' if name else "of its account (none are named)"
             raise ConfigurationError(
                 [
-                    f"{self.path}: probe {probe.name}: expected {' and '.join(missing)} in the credentials "
+                    f"{self.path}: {whose}: expected {' and '.join(missing)} in the credentials "
                     f"{where}, got {found!r}; {self.sources.searched(name)}"
                 ]
             )
-        return found
 
 
 def load(
@@ -176,9 +195,12 @@ def _settings(draft: Draft, path: Path, environ: Mapping[str, str]) -> Settings:
         services=tuple(draft.services.values()),
         probes=tuple(draft.probes.values()),
         authorities=tuple(draft.authorities),
+        stating=tuple(source_of(asked, by_account[asked.account]) for asked in draft.asked_sources.values()),
         sources=Sources(
             environ=environ,
             of_probe={p.name: p.credentials or credentials.get(p.service, "") for p in draft.asked.values()},
             profiles={account.credentials: account.profile for account in draft.accounts.values()},
         ),
+        witnesses=draft.witnesses,
+        mail=draft.mail,
     )

@@ -15,6 +15,7 @@ from collector.errors import ConfigurationError
 from collector.measure.budget import Turns
 from collector.probe import ProbeSpec
 from collector.probes import specs
+from collector.settings import outside
 from collector.settings.authorities import AskedAuthority, authority_of
 from collector.tables import shown, table, unknown_key
 
@@ -84,7 +85,20 @@ class AskedProbe(msgspec.Struct):
     params: dict[str, Any] = {}
 
 
-SECTIONS = ("collector", "serve", "contract", "budget", "account", "service", "probe", "authority")
+SECTIONS = (
+    "collector", "serve", "contract", "budget", "account", "service", "probe", "source", "authority",
+    "witness", "mail",
+)  # fmt: skip
+
+
+class AskedSource(msgspec.Struct):
+    kind: str
+    account: str
+    target: str = ""
+    at: str = "02:30"
+    every: Term | None = None
+    settle: Term | None = None
+    credentials: str = ""
 
 
 class Draft:
@@ -101,7 +115,7 @@ class Draft:
         self.contract_path = None if terms is None else _contract_path(path, terms, problems)
         self.budget = _turns(table(raw.get("budget", {}), Budget, "budget", problems), problems)
         self.tables = {
-            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "authority")
+            key: _tables(raw, key, problems) for key in ("account", "service", "probe", "source", "authority")
         }
         regions = {
             text(account, "id"): text(account, "region") for account in self.tables["account"].values()
@@ -120,9 +134,16 @@ class Draft:
                 asked.params.setdefault("region", homes[asked.service])
         probes = {k: _probe(asked, k, self.budget, problems) for k, asked in self.asked.items()}
         self.probes = {k: probe for k, probe in probes.items() if probe is not None}
+        self.mail = outside.mail(raw, path, problems)
+        self.tables["witness"] = _tables(raw, "witness", problems)
+        named = (
+            outside.witness(value, f"witness[{k}]", problems) for k, value in self.tables["witness"].items()
+        )
+        self.witnesses = tuple(one for one in named if one is not None)
         stamping = _each(self.tables, "authority", AskedAuthority, problems)
         authorities = (authority_of(a, f"authority[{k}]", path, problems) for k, a in stamping.items())
         self.authorities = [authority for authority in authorities if authority is not None]
+        self.asked_sources = _each(self.tables, "source", AskedSource, problems)
 
 
 def shipped(name: str) -> Path:

@@ -8,6 +8,7 @@ from collector.core.contract import Contract, ratio
 from collector.core.record import Account, AtLeast, Probe, Service
 from collector.core.timeline import SECOND
 from collector.probes import specs
+from collector.settings import sources
 from collector.settings.draft import Draft, Tables, bad_name, text, written
 from collector.tables import shown
 
@@ -16,12 +17,15 @@ def fit(draft: Draft) -> Iterator[str]:
     """What is wrong between the tables of one file; one that is broken itself still counts as being there."""
     if draft.collector is not None:
         yield from bad_name("collector.vantage", draft.collector.vantage)
-    for key, field in (("account", "id"), ("service", "name"), ("probe", "name"), ("authority", "name")):
+    for key, field in (
+        ("account", "id"), ("service", "name"), ("probe", "name"), ("authority", "name"), ("witness", "name"),
+    ):  # fmt: skip
         yield from _twice(key, field, draft.tables[key])
     yield from _unknown_names(draft)
     yield from _odd_services(draft)
     yield from _overspent(draft)
     yield from _unsigned(draft)
+    yield from sources.problems(draft)
 
 
 def _twice(key: str, field: str, tables: Tables) -> Iterator[str]:
@@ -46,6 +50,8 @@ def _unknown_names(draft: Draft) -> Iterator[str]:
     for k, probe in draft.asked.items():
         if probe.service:
             yield from _one_of(f"probe[{k}].service", probe.service, services, "service")
+    for k, source in draft.asked_sources.items():
+        yield from _one_of(f"source[{k}].account", source.account, accounts, "account")
 
 
 def _one_of(place: str, name: str, known: Iterable[str], what: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from collector.journal.passage import Sealed
 from collector.journal.reader import OriginDir, origins
 from exporters import query
 from exporters.commands import comparison, journals, options, printing, stamping, tables
+from exporters.commands.annexes import Annexes
 from exporters.commands.journals import Drawn
 from exporters.commands.world import configured
 from exporters.documents import show, verify
@@ -50,11 +51,12 @@ AROUND: Duration = HOUR
     "--extract", is_flag=True,
     help="Confidential: only lines of the probes and controls concerned. That none is left out is not shown.",
 )  # fmt: skip
+@click.option("--no-report", "without_report", is_flag=True, help="Without the PDF for people.")
 @stamping.option
 @options.as_json
 def bundle(
     what: str | None, start: Instant | None, end: Instant | None, output: Path, extract: bool, as_json: bool,
-    **asked: Any,
+    without_report: bool, **asked: Any,
 ) -> int:  # fmt: skip
     """Write one file with all that a stranger needs to check what is said about an outage, without Constat.
 
@@ -66,8 +68,11 @@ def bundle(
     made = _Making(what, span, extract=extract, **asked)
     if output.exists():
         raise UsageError(f"{output}: expected a new file, got one that exists: a bundle stays as it was")
-    order = made.order()
-    found = contents.contents(order, verify.verifier())
+    order, drawn = made.order()
+    annexes = Annexes(order, drawn)
+    provider = annexes.provider()
+    reports = {} if without_report else annexes.reports(provider)
+    found = contents.contents(order, {**verify.verifier(), **provider, **reports})
     found["VERIFY.md"] = verify.instructions(found, sorted(order.trusted), extract=order.extract)
     digest = bag.write(output, found, made.info(order), made.stamp)
     for warning in made.warnings:
@@ -133,8 +138,8 @@ class _Making:
             settings = configured(self.config).settings
         self._stampers = stamping.chosen(settings, self.authorities, self.warnings.append)
 
-    def order(self) -> Order:
-        """What goes in; UsageError where there is nothing to show."""
+    def order(self) -> tuple[Order, Drawn]:
+        """What goes in, and what its figures were drawn from; UsageError where there is nothing to show."""
         heads = self._heads()
         if not heads:
             raise UsageError(
@@ -155,7 +160,7 @@ class _Making:
         whole = comparison.frozen(drawn)
         cuts = [self._cut(head, window, named, drawn) for head in heads]
         self._warn(cuts, whole)
-        return Order(
+        order = Order(
             subject=Subject(kind=named.kind, id=self.what or "", window=window),
             as_of=as_of,
             cuts=cuts,
@@ -164,6 +169,7 @@ class _Making:
             contract=self._world.contract_text,
             trusted={one.name: stamping.material(one) for one in self._stampers},
         )
+        return order, drawn
 
     def stamp(self, tags: bytes) -> Mapping[str, bytes]:
         """Stamps over the bundle itself.

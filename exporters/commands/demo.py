@@ -22,6 +22,7 @@ from collector.demo.provider import Provider
 from collector.demo.script import Script
 from collector.errors import JournalError, UsageError
 from collector.host.clock import wall_us
+from collector.journal import timestamp
 from exporters import query
 from exporters.commands import options, tables
 from exporters.commands.children import Children
@@ -83,6 +84,8 @@ class _Demo:
                 ):
                     await children.start(name, arguments, stderr=log)
             provider.follow(self._script)
+            if provider.stamps.off:
+                click.echo(f"No time stamps: {provider.stamps.off}", err=True)
             teller = _Teller(
                 self, world.contract, world.calendar, show.zone(world.contract.zone, utc=self._utc)
             )
@@ -152,11 +155,13 @@ class _Teller:
         )
         if now is None:
             return Group(head, "", "waiting for the first line of the journal")
+        stamped = self._stamped()
         shown = now.account.outages[-5:]
         return Group(
             head,
             "",
             f"The provider: {self._scene()}",
+            f"The journal: {stamped}" if stamped else "The journal: no time stamp yet",
             "",
             tables.present(now, self._where),
             "",
@@ -177,12 +182,22 @@ class _Teller:
         coming = [scene.after - elapsed for scene in scenes if scene.after > elapsed]
         return f"all is well; the next fault comes in {min(coming) // SECOND} s" if coming else "all is well"
 
+    def _stamped(self) -> str:
+        """Who stamped the journal last, and when; empty before the first stamp."""
+        stamps = sorted(self._of.state.glob("checkpoints/*/*.tsr"))
+        if not stamps:
+            return ""
+        at = timestamp.parse(stamps[-1].read_bytes()).gen_time
+        return f"{len(stamps)} time stamps, the last of {self._at(at)}"
+
     def _tell_changes(self) -> None:
         now = self._observed()
         if address := self._of.address:
             self._tell("metrics", f"{address}metrics")
         scene = self._scene()
         self._tell("provider", "all is well" if scene.startswith("all is well") else scene)
+        if stamped := self._stamped():
+            self._tell("journal", stamped)
         if now is None:
             return
         for service in now.services:

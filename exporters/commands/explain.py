@@ -1,6 +1,6 @@
 """`constat explain`: any figure down to the lines of the journal that it rests on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,17 +15,16 @@ from collector.core.deduction import Deduction
 from collector.core.effect import Effect
 from collector.core.outage import Outage
 from collector.core.published import to_json
-from collector.core.record import Declaration
-from collector.core.timeline import intersection, spans, within
+from collector.core.timeline import intersection, within
 from collector.errors import UsageError
-from collector.journal import passage
 from exporters.commands import comparison, journals, options, printing, tables
 from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
 from exporters.commands.subject import Subject, named
-from exporters.documents import blindness, claim, ledger, measures, proof, show, witness, words
+from exporters.documents import claim, ledger, lines, matching, measures, proof, show, witness, words
 from exporters.documents import statement as filing
 from exporters.documents.blindness import Silence
+from exporters.documents.matching import Collected
 from exporters.documents.page import Page
 from exporters.documents.proof import Head
 from exporters.documents.witness import Witness
@@ -146,13 +145,11 @@ class _Explanation:
 
     def _met(self, page: Page) -> None:
         subject, context = self._subject, self._context
-        lines = [ledger.brief(one, context) for one in subject.attainments if one not in subject.in_full]
-        lines += [
-            measures.brief(figure) for figure in subject.besides if figure not in subject.in_full_besides
-        ]
-        if lines:
+        met = [ledger.brief(one, context) for one in subject.attainments if one not in subject.in_full]
+        met += [measures.brief(figure) for figure in subject.besides if figure not in subject.in_full_besides]
+        if met:
             page.title("Met")
-        for line in lines:
+        for line in met:
             page.say(line, 0, hang=5)
 
     def _claims(self, page: Page, shown: set[str]) -> None:
@@ -221,18 +218,21 @@ class _Explanation:
         if not self._subject.whole:
             told += [o for c in self._subject.claims for o in ledger.outages_in(c.attainment, self._account)]
         once = {outage.id: outage for outage in (*told, *self._subject.outages)}
-        found = witness.witnesses(self._account, once.values(), self._testimonies, keep=self._samples)
-        of = witness.wanted(found)
         with tables.lines_read(()) as progress:
-            for place in self._drawn.places:
-                witness.hear(
-                    found, place.name, _counted(passage.passage(place, of.get(place.name, ())), progress)
-                )
-        return found
+            return lines.heard(
+                self._account, once.values(), self._testimonies, self._drawn.places,
+                keep=self._samples, log=self._log, progress=progress,
+            )  # fmt: skip
+
+    @cached_property
+    def _log(self) -> list[Collected]:
+        """What was gathered of the provider's log of our calls."""
+        declared = (one for told in self._testimonies for one in told.harvest.declarations)
+        return matching.collected(declared, [place.directory.parent.parent for place in self._drawn.places])
 
     @cached_property
     def _context(self) -> Context:
-        declarations = [(t.origin, d) for t in self._testimonies for d in t.harvest.declarations]
+        declarations = lines.declared(self._testimonies)
         told = {one.id for one in self._account.deductions} | {one.id for one in self._subject.tickets}
         return Context(
             account=self._account,
@@ -243,17 +243,13 @@ class _Explanation:
             silences={(one.service, one.span): one.told() for one in self._silences},
             asked=witness.questions(self._testimonies),
             declarations={declared.id: declared for _, declared in declarations},
-            cited=self._cited([(o, d) for o, d in declarations if d.id in told]),
+            cited=lines.cited([(o, d) for o, d in declarations if d.id in told], self._drawn.places),
         )
 
     @cached_property
     def _silences(self) -> list[Silence]:
         told = [*self._subject.in_full, *(one.attainment for one in self._subject.claims)]
-        found = blindness.silences(told, self._account)
-        for place in self._drawn.places:
-            lines = passage.passage(place, blindness.around(found, place.name))
-            blindness.hear(found, place.name, (cited.line for cited in lines))
-        return found
+        return lines.silences(told, self._account, self._drawn.places)
 
     @cached_property
     def _effects(self) -> Sequence[Effect]:
@@ -261,16 +257,6 @@ class _Explanation:
         return journals.moves(
             drawn.found.evidence(), drawn.world, self._account.as_of, drawn.windows, drawn.moved
         )
-
-    def _cited(self, declarations: Sequence[tuple[str, Declaration]]) -> dict[str, str]:
-        """Where the line of each declaration is."""
-        found = {}
-        for place in self._drawn.places:
-            lines = {d.seq: d for origin, d in declarations if origin == place.name}
-            for cited in passage.passage(place, spans((d.at, d.at + 1) for d in lines.values())):
-                if isinstance(cited.line, Declaration) and cited.line.seq in lines:
-                    found[cited.line.id] = proof.line_of(cited, place.name)
-        return found
 
     @cached_property
     def heads(self) -> list[Head]:
@@ -287,7 +273,9 @@ class _Explanation:
         `witnesses` is a probe or control in one outage: `outage`, `origin`, `vantage`, `probe`, `control`,
         `counts` [[outcome, reason, samples]…], and the samples that bound it, `last_ok`, `first_failed`,
         `last_failed`, `first_ok`, each null or {`seq`, `file`, `line`, `sent`, `done`, `outcome`, `reason`,
-        `facts`}; with --samples, all its `samples`. Each of `heads` is an origin: `origin`, `vantage`,
+        `facts`}; with --samples, all its `samples`; `provider` [[match, status, samples]…] says what the
+        provider logged of them (`exporters/documents/matching.py`), if that was gathered. Each of `heads` is
+        an origin: `origin`, `vantage`,
         `size`, `root`, `checkpoint` (null or `file`, `size`, `root`), `stamp` (null)."""
         whole = to_json(self._account, self._settlement)
         about = {(one.commitment, one.service) for one in self._subject.figures}
@@ -311,9 +299,3 @@ class _Explanation:
 
 def _concerns(one: Attainment, outage: Outage) -> bool:
     return one.service == outage.service and bool(within(outage.possible, one.window.span))
-
-
-def _counted(lines: Iterable[passage.Cited], progress: Callable[[int], None]) -> Iterable[passage.Cited]:
-    for line in lines:
-        progress(1)
-        yield line

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def instant(as_of: Instant | None) -> Instant:
     return wall_us() if as_of is None else as_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Drawn:
     """An account, with all that it was drawn from."""
 
@@ -128,11 +129,14 @@ class Drawn:
     moved: Mapping[str, str]
     """Readings that differ from all-safe."""
 
+    @cached_property
+    def effects(self) -> Sequence[Effect]:
+        """What each reading is worth."""
+        return moves(self.found.evidence(), self.world, self.account.as_of, self.windows, self.moved)
+
     def published(self) -> dict[str, Any]:
         """The account as programs read it, with its claims and what each reading is worth."""
-        return published(
-            self.found.evidence(), self.world, self.account.as_of, self.windows, self.moved, self.account
-        )
+        return to_json(self.account, settle(self.account), self.effects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,11 @@ from rich.text import Text
 
 from collector import contracts, daemon, settings
 from collector.core.record import Outcome, Probe, Sample
-from collector.core.timeline import DAY
+from collector.core.timeline import DAY, HOUR, MINUTE
 from collector.host import openssl
 from collector.host.clock import wall_us
+from collector.settings import Source
+from collector.sources import sources
 from exporters.commands import options, tables
 from exporters.documents import show
 
@@ -64,6 +66,13 @@ def _planned(probes: Sequence[Probe]) -> tables.Listing:
     return table
 
 
+def _source(source: Source) -> str:
+    when = f"each day at {source.at // HOUR:02}:{source.at // MINUTE % 60:02} UTC"
+    if source.every is not None:
+        when = f"every {show.duration(source.every)}"
+    return f"{sources()[source.kind].says} ({source.kind}), account {source.account}: {when}, {source.target}"
+
+
 @click.command()
 @options.config
 def check(config: Path) -> int:
@@ -81,6 +90,8 @@ def check(config: Path) -> int:
         )
     else:
         click.echo("mind: no probe is set up, so nothing will be measured")
+    for source in found.stating:
+        click.echo(_source(source))
     click.echo(
         f"{config}: {len(found.services)} services, {len(found.probes)} probes, contract {contract.id}"
         f" (SHA-256 {digest[:16]}…): nothing is wrong"

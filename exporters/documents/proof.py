@@ -11,7 +11,7 @@ from collector.core.timeline import Span, Spans, duration, intersection, within
 from collector.journal import passage
 from collector.journal.layout import OriginDir
 from collector.journal.passage import Cited, Sealed
-from exporters.documents import show
+from exporters.documents import matching, show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.page import Page
 from exporters.documents.witness import Witness
@@ -66,6 +66,8 @@ def _probe(page: Page, one: Witness, context: Context) -> None:
     page.gap()
     page.say(f"{watcher.probe} from {watcher.vantage}", 5, hang=2)
     page.fact("saw", _counted(one), indent=5)
+    if said := matching.brief(one.logged):
+        page.fact("provider", said, indent=5)
     if one.first_failed is None:
         page.fact("", "it did not fail: what it saw takes no part in the bounds", indent=5)
     else:
@@ -200,7 +202,8 @@ def _covered(head: Head) -> str:
     over = (
         "all of these lines" if found.size >= head.size else "the first of these lines, not yet over the last"
     )
-    return f"{found.file} over the first {show.grouped(found.size)} lines: {over}; not signed"
+    signed = f"signed by key {found.key}" if found.key else "not signed"
+    return f"{found.file} over the first {show.grouped(found.size)} lines: {over}; {signed}"
 
 
 # ---------------------------------------------------------------------------------------------- for programs
@@ -218,6 +221,7 @@ def witness_json(one: Witness) -> dict[str, Any]:
         "counts": [[outcome, reason, number] for (outcome, reason), number in sorted(one.counts.items())],
         **{name: _cited_json(getattr(one, name)) for name in bounds},
         **({} if one.samples is None else {"samples": [_cited_json(cited) for cited in one.samples]}),
+        "provider": matching.counted_json(one.logged),
     }
 
 
@@ -248,7 +252,7 @@ def head_json(head: Head) -> dict[str, Any]:
         "root": head.root,
         "checkpoint": None
         if found is None
-        else {"file": found.file, "size": found.size, "root": found.root.hex()},
+        else {"file": found.file, "size": found.size, "root": found.root.hex(), "key": found.key},
         "stamp": None,
     }
 

@@ -11,6 +11,7 @@ from collector.core.sight import UNAVAILABLE, Testimony
 from collector.core.timeline import Span, Spans, intersection, spans, union, within
 from collector.core.verdict import Watcher, seen
 from collector.journal.passage import Cited
+from exporters.documents import matching
 
 
 @dataclass(kw_only=True)
@@ -37,6 +38,12 @@ class Witness:
     """Of the samples in the outage, by what they came to."""
     samples: list[Cited] | None = None
     """All of those, where they are asked for."""
+    asking: matching.Asking | None = None
+    """For the provider's log, if there is one."""
+    asked: list[matching.Asked] = field(default_factory=list)
+    """Samples of its reach that a log of the provider would have."""
+    logged: tuple[matching.Told, ...] = ()
+    """What the log says of those in the outage."""
 
     def hear(self, cited: Cited) -> None:
         """The next sample of this probe."""
@@ -44,6 +51,8 @@ class Witness:
         assert isinstance(sample, Sample)
         if not _meet(sample, self.reach):
             return
+        if self.asking is not None and (asked := self.asking(sample)).account:
+            self.asked.append(asked)
         if self._failed(sample) and _meet(sample, self.run):
             self.first_failed = self.first_failed or cited
             self.last_failed, self.first_ok = cited, None
@@ -57,19 +66,33 @@ class Witness:
             if self.samples is not None:
                 self.samples.append(cited)
 
+    def match(self, log: Sequence[matching.Collected]) -> None:
+        """Once it was heard: what the provider logged of its samples."""
+        told = matching.match(self.asked, log).told
+        self.logged = tuple(one for one in told if _meet(one.asked, self.span))
+
     def _failed(self, sample: Sample) -> bool:
         throttled = sample.outcome is Outcome.THROTTLED and sample.reason is Reason.RATE_PLATFORM
         return sample.outcome is Outcome.FAILED or (self.throttled_fails and throttled)
 
 
-def _meet(sample: Sample, span: Span) -> bool:
+def _meet(sample: Sample | matching.Asked, span: Span) -> bool:
     return sample.sent <= span.end and span.start <= sample.done
 
 
 def witnesses(
-    account: Account, outages: Iterable[Outage], testimonies: Sequence[Testimony], *, keep: bool = False
+    account: Account,
+    outages: Iterable[Outage],
+    testimonies: Sequence[Testimony],
+    *,
+    keep: bool = False,
+    logged: bool = False,
 ) -> list[Witness]:
-    """Who is to be heard about each outage: the probes of its service, then the controls beside them."""
+    """Who is to be heard about each outage: the probes of its service, then the controls beside them.
+
+    `keep` keeps their samples, `logged` prepares them to be matched with a log of the provider.
+    """
+    asking = {told.origin: matching.asking(told.origin, told.harvest.plans) for told in testimonies}
     by_probe = seen(testimonies, account.readings["platform-throttle"])
     asked = questions(testimonies)
     found = []
@@ -91,6 +114,7 @@ def witnesses(
                     reach=Span(run.start - slack, run.end + slack),
                     throttled_fails=account.readings["platform-throttle"] == UNAVAILABLE,
                     samples=[] if keep else None,
+                    asking=asking.get(watcher.origin) if logged and not control else None,
                 )
             )
     return found

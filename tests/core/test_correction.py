@@ -143,3 +143,16 @@ def test_what_stands_is_told_in_the_order_of_ids_whenever_it_was_written() -> No
     known = stated(evidence.testimonies, instant(80)).declarations
 
     assert [one.id for one in known] == ["a", "b"]
+
+
+def test_one_id_that_says_two_things_is_refused_with_both_lines_and_what_to_do() -> None:
+    made = journal().declare(**force("a", (100, 200))).declare(**force("a", (100, 201)))
+    first, second = (f"v-1:{line.seq}" for line in made.lines[-2:])
+
+    with pytest.raises(UncountableJournal) as refused:
+        account(made, until=600)
+
+    assert str(refused.value) == (
+        f'{first} and {second}: declaration "a" says two things; '
+        "a correction needs an id of its own and supersedes the first"
+    )

@@ -318,6 +318,7 @@ def followed(lines: Sequence[Line]) -> list[Canary]:
     return objects.take()
 
 
+@pytest.mark.law(number=4)
 @given(steps, st.integers(0, 1 << 32))
 def test_in_any_number_of_parts_objects_are_known_as_all_at_once(
     found: list[tuple[str, Outcome, str, str, int]], seed: int
@@ -333,6 +334,7 @@ def test_in_any_number_of_parts_objects_are_known_as_all_at_once(
     assert sorted(kept) == sorted(followed(told(found)))
 
 
+@pytest.mark.law(number=4)
 @given(steps, steps)
 def test_the_order_of_origins_makes_no_odds(
     one: list[tuple[str, Outcome, str, str, int]], other: list[tuple[str, Outcome, str, str, int]]

@@ -114,6 +114,7 @@ def test_without_samples_there_is_no_share() -> None:
     assert (found.share_within, dict(found.quantiles)) == (None, {})
 
 
+@pytest.mark.law(number=4)
 @given(st.lists(st.integers(0, 30 * MS), max_size=30), st.integers(0, 1 << 32))
 def test_counts_by_hour_in_any_number_of_parts_are_the_counts_of_all(values: list[int], seed: int) -> None:
     """The index keeps what `take` gives; a restart in between changes nothing (law 4)."""

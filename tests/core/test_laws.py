@@ -74,6 +74,7 @@ def states_of(*made: Journal, until: float) -> States:
 # -------------------------------------------------------------------------------------------------- law 1
 
 
+@pytest.mark.law(number=1)
 @given(patterns, deductions, notices, promises, choices())
 def test_the_ledger_adds_up_and_each_figure_is_within_the_one_before(
     pattern: str,
@@ -110,6 +111,7 @@ def test_the_ledger_adds_up_and_each_figure_is_within_the_one_before(
 # -------------------------------------------------------------------------------------------------- law 2
 
 
+@pytest.mark.law(number=2)
 @given(patterns, st.lists(st.integers(0, LENGTH), min_size=1, max_size=4))
 def test_observed_time_is_the_sum_of_its_parts(pattern: str, cuts: list[int]) -> None:
     """Law 2: a window split anywhere has the same time in every state."""
@@ -150,6 +152,7 @@ def test_a_week_is_the_sum_of_its_days_also_when_the_clocks_change(day: str, hou
 # -------------------------------------------------------------------------------------------------- law 3
 
 
+@pytest.mark.law(number=3)
 @given(worlds())
 def test_what_is_certain_was_down_and_what_was_up_was_not(world: World) -> None:
     """Law 3 for one probe: certain ⊆ true downtime, of which nothing was UP.
@@ -160,6 +163,7 @@ def test_what_is_certain_was_down_and_what_was_up_was_not(world: World) -> None:
     holds(world, probed(world))
 
 
+@pytest.mark.law(number=3)
 @given(worlds(probes=3), st.sampled_from(["all", "any", AtLeast(2)]))
 def test_the_bounds_hold_for_a_service_of_several_probes(world: World, down_when: Any) -> None:
     """Law 3 through V1 and V2, each probe on a grid of its own."""
@@ -175,6 +179,7 @@ def holds(world: World, made: Journal) -> None:
 # -------------------------------------------------------------------------------------------------- law 4
 
 
+@pytest.mark.law(number=4)
 @given(patterns, st.integers(0, 1 << 32))
 def test_one_line_at_a_time_is_the_same_as_all_at_once(pattern: str, seed: int) -> None:
     """Law 4, with the track emptied, written down and read back at random moments."""
@@ -212,6 +217,7 @@ def throttled(lines: list[Line], chance: Random) -> None:
             lines[k] = msgspec.structs.replace(line, outcome=Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
 
 
+@pytest.mark.law(number=4)
 @given(patterns, deductions, notices, st.randoms(use_true_random=False))
 def test_the_order_in_which_declarations_arrive_makes_no_odds(
     pattern: str, taken: list[dict[str, Any]], left: list[dict[str, Any]], chance: Any
@@ -236,6 +242,7 @@ def _placeless(made: Journal) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------- law 5
 
 
+@pytest.mark.law(number=5)
 @given(st.lists(patterns, min_size=1, max_size=3), st.sampled_from(["any", 2, "all"]))
 def test_a_blind_sample_in_place_of_any_never_lowers_the_observed_best(
     seen_by: list[str], down_when: Any
@@ -282,6 +289,7 @@ def test_under_all_a_probe_gone_blind_can_make_others_enough() -> None:
     assert attainment(*blind, until=30, over=(5, 9)).down > 0
 
 
+@pytest.mark.law(number=5)
 @given(patterns, st.integers(0, LENGTH), st.booleans())
 def test_one_more_failed_sample_never_raises_and_one_more_ok_never_lowers_the_observed_best(
     pattern: str, at: int, ok: bool
@@ -300,6 +308,7 @@ def test_one_more_failed_sample_never_raises_and_one_more_ok_never_lowers_the_ob
 # -------------------------------------------------------------------------------------------------- law 7
 
 
+@pytest.mark.law(number=7)
 @given(patterns, deductions, declared(LENGTH), promises, choices("excluded-time"))
 def test_one_more_deduction_never_lowers_best_and_twice_is_once(
     pattern: str, taken: list[dict[str, Any]], one: dict[str, Any], commitment: str, readings: dict[str, str]
@@ -318,6 +327,7 @@ def test_one_more_deduction_never_lowers_best_and_twice_is_once(
     assert once == twice
 
 
+@pytest.mark.law(number=7)
 @given(patterns, declared(LENGTH), promises, choices("excluded-time", "overrun"))
 def test_a_deduction_over_up_or_unknown_changes_nothing(
     pattern: str, one: dict[str, Any], commitment: str, readings: dict[str, str]
@@ -340,6 +350,7 @@ def test_a_deduction_over_up_or_unknown_changes_nothing(
 # -------------------------------------------------------------------------------------------------- law 10
 
 
+@pytest.mark.law(number=10)
 @given(patterns, deductions, st.integers(-60, 60), choices())
 def test_whole_weeks_later_every_observed_figure_is_the_same(
     pattern: str, taken: list[dict[str, Any]], weeks: int, readings: dict[str, str]
@@ -368,6 +379,7 @@ def _later(line: Line, by: int) -> Line:
     return msgspec.structs.replace(line, **times)
 
 
+@pytest.mark.law(number=10)
 @given(st.lists(patterns, min_size=2, max_size=3), st.sampled_from(["any", 2, "all"]))
 def test_other_names_change_nothing_else(seen_by: list[str], down_when: Any) -> None:
     """Law 10: probes, services and origins are told apart by name and by nothing else."""

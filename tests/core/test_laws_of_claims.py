@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ def iso(at: int) -> str:
 # -------------------------------------------------------------------------------------------------- law 1
 
 
+@pytest.mark.law(number=1)
 @given(months(slips=20), choices())
 def test_a_claim_counts_no_more_than_may_be_claimed_and_asks_no_more_than_the_formula_gives(
     made: Months, readings: dict[str, str]
@@ -46,6 +48,7 @@ def test_a_claim_counts_no_more_than_may_be_claimed_and_asks_no_more_than_the_fo
 # -------------------------------------------------------------------------------------------------- law 4
 
 
+@pytest.mark.law(number=4)
 @given(months(slips=30), choices(), st.randoms(use_true_random=False))
 def test_claims_do_not_depend_on_the_order_in_which_declarations_arrive(
     made: Months, readings: dict[str, str], chance: Any
@@ -62,6 +65,7 @@ def test_claims_do_not_depend_on_the_order_in_which_declarations_arrive(
 # ------------------------------------------------------------------------------------------------- law 10
 
 
+@pytest.mark.law(number=10)
 @given(months(slips=30), choices("penalty-unit"))
 def test_other_names_give_the_same_claims(made: Months, readings: dict[str, str]) -> None:
     """Law 10. Under one penalty per promise, of two that are missed by the same a name makes the choice."""
@@ -89,6 +93,7 @@ def told_of(found: Settlement, new: Mapping[str, str]) -> list[tuple[Any, ...]]:
     )  # fmt: skip
 
 
+@pytest.mark.law(number=10)
 @given(months(slips=30, base=BASES[1]), st.integers(-4, 2), choices())
 def test_whole_weeks_later_the_same_downtime_is_reserved_until_so_much_later(
     made: Months, weeks: int, readings: dict[str, str]
@@ -112,6 +117,7 @@ def timed(one: Coverage, base: int) -> tuple[Any, ...]:
 # -------------------------------------------------------------------------------------------------- law 6
 
 
+@pytest.mark.law(number=6)
 @given(months(slips=10), choices())
 def test_the_credit_that_is_safe_is_the_smallest(made: Months, readings: dict[str, str]) -> None:
     """Law 6: of what can still be claimed in full, no combination of readings gives less than all-safe.
@@ -132,6 +138,7 @@ def test_the_credit_that_is_safe_is_the_smallest(made: Months, readings: dict[st
         assert least <= credited
 
 
+@pytest.mark.law(number=6)
 @given(months(slips=10), st.sampled_from(["strict", "extended"]), st.sampled_from(["safe", "arguable"]))
 def test_no_reading_of_the_clock_gives_less_time_than_the_safe_deadline(
     made: Months, days: str, clock: str
@@ -156,6 +163,7 @@ def test_no_reading_of_the_clock_gives_less_time_than_the_safe_deadline(
         assert task.latest is None or task.safe <= task.latest
 
 
+@pytest.mark.law(number=6)
 @given(months(slips=10), choices())
 def test_no_reading_waives_earlier_than_the_safe_one(made: Months, readings: dict[str, str]) -> None:
     """Law 6: what all-safe still holds to be open of an outage is open, or reserved, under every reading."""

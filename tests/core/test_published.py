@@ -14,7 +14,8 @@ from collector.core.effect import effects
 from collector.core.published import to_json
 from collector.core.record import Line, Outcome, Reason, Sample
 from collector.core.timeline import DAY, HOUR, MINUTE, Instant
-from tests.strategies import Journal, calendar, contract, instant, probe, service
+from tests.core.test_contract import invoiced, settled
+from tests.strategies import Journal, calendar, contract, instant, probe, renumbered, service
 
 PAGE = Path("collector/core/ACCOUNT.md")
 MAPS = {
@@ -183,3 +184,15 @@ def test_amounts_are_published_as_they_are_drawn() -> None:
                     "claim_finding": attainment.claim_finding,
                 }
     assert any(effect.figures for effect in moves)
+
+
+def test_what_is_not_known_before_an_invoice_is_published_as_null_and_never_as_nothing() -> None:
+    made = invoiced()
+    made.lines = renumbered([line for line in made.lines if getattr(line, "kind", "") != "invoice"])
+
+    (claim,) = to_json(*settled(contract(), made))["claims"]
+
+    assert claim["share"] is not None
+    assert (claim["base"]["cents"], claim["base"]["invoices"], claim["months"]) == (None, {}, {})
+    unknown = ("by_formula", "after_invoice_cap", "credit", "credit_cents")
+    assert {key: claim[key] for key in unknown} == dict.fromkeys(unknown)

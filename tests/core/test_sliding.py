@@ -72,6 +72,7 @@ def held_to_brute_force(case: Case, starts: set[int]) -> Worst:
     return found
 
 
+@pytest.mark.law(number=8)
 @given(seeds.map(made_up))
 def test_the_worst_sliding_window_equals_brute_force_over_every_break_point(case: Case) -> None:
     """Law 8; and exactly those positions are missed that lie in an episode. To the microsecond."""
@@ -107,6 +108,7 @@ def test_of_the_cases_that_were_hard_to_get_right_each_is(case: Case) -> None:
         assert losses(window) == case.lost(*window)
 
 
+@pytest.mark.law(number=8)
 @given(seeds.map(by_the_hour) | seeds.map(crossing))
 def test_where_all_is_whole_hours_no_hour_is_worse_and_none_just_before_one(case: Case) -> None:
     """Law 8 with no idea of where the break points are: each of them is among these."""

@@ -21,7 +21,8 @@ from collector.demo.__main__ import main
 from collector.demo.fault import SUITS, Fault
 from collector.demo.provider import Provider
 from collector.errors import UsageError
-from tests.conftest import free_port
+from collector.journal.authority import stamp
+from tests.conftest import free_port, needs
 
 
 def descriptors() -> int:
@@ -139,9 +140,35 @@ async def test_its_settings_load_and_fit_the_shipped_contract(provider: Provider
     assert read.serve.port == 9999
     assert read.notes(contract) == []
     assert {probe.target.split("//")[-1].rstrip("/") for probe in plan.probes} | {
-        provider.parts["backend-2"].address  # only the balancer's probe asks it
+        provider.parts["backend-2"].address,  # only the balancer's probe asks it
+        provider.stamps.address,
     } == {part.address for part in provider.parts.values()}
     assert sum(probe.role == "control" for probe in plan.probes) == 2
+
+
+async def test_its_settings_lead_to_an_authority_that_stamps(provider: Provider, tmp_path: Path) -> None:
+    needs("openssl")
+    file = tmp_path / "constat.toml"
+    file.write_text(provider.configuration(tmp_path), "utf-8")
+    [authority] = settings.load(file, {}, contracts.load).stamping()
+    stamped = await asyncio.gather(*(stamp(authority, b"data") for _ in range(3)))
+
+    assert len({one.token.serial for one in stamped}) == 3
+    assert {(one.token.policy, one.token.accuracy) for one in stamped} == {("1.2.3.4.1", 1_000_000)}
+
+
+async def test_without_openssl_it_stamps_nothing_and_its_settings_name_no_authority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    async with Provider() as provider:
+        (tmp_path / "constat.toml").write_text(provider.configuration(tmp_path), "utf-8")
+        read = settings.load(tmp_path / "constat.toml", {}, contracts.load)
+        async with aiohttp.ClientSession() as client, client.post(provider.stamps.url) as answer:
+            assert answer.status == 404
+
+    assert "install the package openssl" in provider.stamps.off
+    assert read.authorities == ()
 
 
 async def test_its_settings_lead_to_its_keys(provider: Provider, tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def declaration(id_: str) -> record.Declaration:
 class Journal:
     """An origin that a test writes; closed by `close` in good order, or by `crash` without."""
 
-    def __init__(self, state: Path, machine: str = "m") -> None:
-        self.origin: Origin = open_origin(state, "paris", machine)
+    def __init__(self, state: Path, machine: str = "m", vantage: str = "paris") -> None:
+        self.origin: Origin = open_origin(state, vantage, machine)
         self.store = Store(self.origin)
 
     @property

@@ -371,7 +371,7 @@ async def test_a_mistake_of_ours_costs_no_line_and_is_told(
         await until(lambda: "stamps=none" in caplog.text)
         [note] = await at_work.notes()
 
-    assert "expected origin, size and root" in note
+    assert "expected text, an empty line and signature lines" in note
     assert [r for r in caplog.records if r.exc_info and r.levelno == logging.ERROR]
 
 

@@ -104,6 +104,17 @@ def test_checkpoints_are_told_by_how_many_lines_they_are_over(origin: OriginDir)
         root(origin, None, len(raw(origin)))
     }
     assert all(one.root == root(origin, None, one.size) for one in found)
+    assert len({one.key for one in found}) == 1
+    assert len(found[0].key) == 8
+
+
+def test_a_checkpoint_that_its_origin_did_not_sign_names_no_key(origin: OriginDir) -> None:
+    assert origin.checkpoints is not None
+    for path in origin.checkpoints.glob("*.txt"):
+        body = path.read_bytes().partition(b"\n\n")[0] + b"\n\n"
+        path.write_bytes(body + "— another AAAAAAAA\n".encode())
+
+    assert {one.key for one in checkpoints(origin)} == {""}
 
 
 def test_a_checkpoint_that_cannot_be_read_is_no_checkpoint(origin: OriginDir) -> None:

@@ -122,6 +122,28 @@ def test_signed_requests_stop_after_two_rejections_in_a_row() -> None:
     assert not rejections.stopped("b")
 
 
+@given(wanted=requests, origins=st.integers(1, 3), gap=st.integers(0, 3 * SECOND))
+def test_who_asks_in_the_lull_leaves_the_next_second_to_the_probes(
+    wanted: list[tuple[int, str]], origins: int, gap: int
+) -> None:
+    """Nobody asked for a second before, and the next probe does not wait for it."""
+    turns, ledger, boot = Turns(origins=origins), Ledger(), 1000 * SECOND
+    for pause, request in wanted:
+        boot += pause
+        while waits := wait(ledger, turns, request, boot=boot, utc=boot):
+            boot += waits
+        forget(ledger, boot)
+        spend(ledger, request, boot=boot)
+    last = boot
+    while waits := wait(ledger, turns, "a source's", boot=boot, utc=boot, lull=True):
+        boot += waits
+    spend(ledger, "a source's", boot=boot)
+
+    assert boot - last >= APART
+    later = boot + gap
+    assert wait(ledger, turns, "a", boot=later, utc=later) == turns.wait(later)
+
+
 # ------------------------------------------------------------------------------------------------ the file
 
 

@@ -107,6 +107,34 @@ async def test_older_shapes_of_the_request_id_are_found(answer: bytes, run: Run)
     assert seen.facts["request_id"] == "xml-id"
 
 
+async def test_a_refusal_keeps_its_request_id_too(run: Run) -> None:
+    date = b"Date: Sun, 22 Nov 2026 23:00:00 GMT\r\n\r\n"
+    answer = refusal(500, "2000").replace(b"\r\n\r\n", b"\r\n" + date, 1)
+    async with scripted.tcp(scripted.http(lambda _: answer)) as port:
+        seen = await run("oapi", f"http://127.0.0.1:{port}")
+
+    assert (seen.facts["request_id"], seen.facts["date"]) == (ID, "Sun, 22 Nov 2026 23:00:00 GMT")
+    assert "user_agent" not in seen.facts
+
+
+async def test_a_request_that_no_id_came_back_for_is_known_by_a_user_agent_of_its_own(run: Run) -> None:
+    """By it the provider's log says whether it had the request, though no answer reached us."""
+    asked: list[Asked] = []
+
+    def front(request: Asked) -> bytes:
+        asked.append(request)
+        return response(503, b"<html>maintenance</html>")
+
+    async with scripted.tcp(scripted.http(front)) as port:
+        seen = [await run("oapi", f"http://127.0.0.1:{port}") for _ in range(2)]
+    refused = await run("oapi", f"http://127.0.0.1:{port}")
+
+    agents = [one.facts["user_agent"] for one in (*seen, refused)]
+    assert agents[:2] == [request.headers["user-agent"] for request in asked]
+    assert len(set(agents)) == 3
+    assert "request_id" not in seen[0].facts
+
+
 def noting(asked: list[Asked]) -> scripted.Handler:
     """Answers rightly, and keeps what it was asked."""
 

@@ -78,6 +78,15 @@ async def test_publishing_puts_finds_and_deletes_an_object_of_its_own(run: Run) 
     assert first.value == sum(first.phases.values()) - first.phases["delete"]
 
 
+async def test_ids_are_found_in_the_body_of_an_error_whose_headers_have_none(run: Run) -> None:
+    body = b"<Error><Code>InternalError</Code><RequestId>tx-body</RequestId><HostId>host/8+=</HostId></Error>"
+    async with scripted.tcp(scripted.http(Storage(PUT=response(500, body)))) as port:
+        seen = await run("s3", f"http://127.0.0.1:{port}", **PUBLISH)
+
+    assert (seen.outcome, seen.facts["code"]) == (Outcome.FAILED, "InternalError")
+    assert (seen.facts["request_id"], seen.facts["id2"]) == ("tx-body", "host/8+=")
+
+
 @pytest.mark.parametrize("refusal", [error(500, "InternalError"), b"", b"garbage\r\n\r\n"])
 async def test_a_deletion_that_fails_is_not_a_failed_publication(refusal: bytes, run: Run) -> None:
     async with scripted.tcp(scripted.http(Storage(DELETE=refusal))) as port:

@@ -2,19 +2,21 @@
 
 Inside `async with authority(tmp_path, intermediate=True) as tsa`, an [[authority]] is told tsa.url, tsa.ca,
 tsa.chain and tsa.crl; `tsa.fault = Fault.HTML` makes it fail, `await tsa.down()` listen no more. Without
-HTTP, `make(directory).stamp(data)` is a response.
+HTTP, `make(directory).stamp(data)` is a response; `Served` is for tests that do not await.
 """
 
 import asyncio
 import base64
 import subprocess
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
 from aiohttp import web
 from asn1crypto import pem, tsp, x509
@@ -23,6 +25,8 @@ from certomancer.services import TimeStamper
 
 from collector.journal import timestamp
 from tests.conftest import free_port
+
+T = TypeVar("T")
 
 POLICY = "1.2.3.4.1"
 OTHER_POLICY = "1.2.3.4.2"
@@ -294,3 +298,39 @@ async def authority(
         yield made
     finally:
         await runner.cleanup()
+
+
+class Served:
+    """An authority for tests that do not await: a context manager, with a loop in a thread of its own."""
+
+    def __init__(self, directory: Path, **how: Any) -> None:
+        self._asked = authority(directory, **how)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> "Served":
+        self._thread.start()
+        self._made = self._wait(self._asked.__aenter__())
+        self.url, self.ca, self.chain, self.crl = (
+            self._made.url, self._made.ca, self._made.chain, self._made.crl,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wait(self._asked.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def fault(self, fault: Fault) -> None:
+        """Fail so from now on."""
+        self._made.fault = fault
+
+    def down(self) -> None:
+        self._wait(self._made.down())
+
+    def up(self) -> None:
+        self._wait(self._made.up())
+
+    def _wait(self, what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)

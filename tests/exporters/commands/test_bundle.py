@@ -21,7 +21,7 @@ from collector.core.timeline import HOUR, MINUTE, SECOND
 from collector.host.openssl import verify_stamp
 from collector.journal import timestamp
 from collector.journal.compress import compress
-from collector.journal.reader import Batch, origins, read
+from collector.journal.reader import Batch, Damage, origins, read
 from exporters.__main__ import _status as run
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag
@@ -180,7 +180,7 @@ def test_an_extract_has_the_samples_of_the_service_and_its_controls_and_of_no_ot
     for place in origins(unpacked(extracted, tmp_path) / "data"):
         for part in read(place):
             assert not isinstance(part, Damage)
-            lines += part.lines if isinstance(part, Batch) else []
+            lines += part.lines
     samples = [line for line in lines if isinstance(line, Sample)]
 
     assert {sample.probe for sample in samples} == {"api-1", "api-2", "api-3", "quad", "root"}

@@ -338,6 +338,22 @@ def test_check_shows_what_is_planned_and_what_disk_it_takes(
     assert 'no probe has role = "control"' in told
 
 
+def test_check_says_what_the_provider_is_asked_to_state_and_misses_its_keys(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(config).open("a") as settings:
+        settings.write(SERVICE)
+        settings.write('\n[[source]]\nkind = "api-logs"\naccount = "a"\ncredentials = "logs"\n')
+    assert run(["check", "--config", config]) == 2
+    assert "source api-logs of account a: expected access_key and secret_key" in capsys.readouterr().err
+
+    monkeypatch.setenv("CONSTAT_LOGS_ACCESS_KEY", "a")
+    monkeypatch.setenv("CONSTAT_LOGS_SECRET_KEY", "s")
+    assert run(["check", "--config", config]) == 0
+    told = capsys.readouterr().out
+    assert "log of our own calls (api-logs), account a: each day at 02:30 UTC, https://" in told
+
+
 @pytest.mark.parametrize("command", ["check", "run", "serve", "once", "status"])
 @pytest.mark.parametrize(
     ("name", "told"),

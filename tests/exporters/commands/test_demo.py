@@ -39,6 +39,7 @@ def test_an_outage_opens_and_closes_with_its_bounds(tmp_path: Path) -> None:
     closed = re.search(bounds, out)
     assert opened
     assert closed
+    assert re.search(r"journal: [1-9]\d* time stamps, the last of 20", out)
     # The provider failed for 20 s: certain ≤ 20 s ≤ possible, and both are near: a round of 2 s at each end.
     assert 15 < float(closed[1]) <= 20.1
     assert 19.9 <= float(closed[2]) < 25

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
@@ -83,6 +84,7 @@ def journals(draw: st.DrawFn) -> list[Line]:
     return numbered(lines)
 
 
+@pytest.mark.law(number=4)
 @given(journals(), st.data())
 def test_a_rebuilt_index_has_the_rows_of_one_fed_live_however_it_was_fed(
     lines: list[Line], data: st.DataObject

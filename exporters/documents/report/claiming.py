@@ -1,0 +1,307 @@
+"""What is reserved, and what a claim comes to: base, formula, caps, references, and what it waives."""
+
+from collections.abc import Iterator
+
+from collector.core.attainment import Attainment
+from collector.core.claim import Claim, Need
+from collector.core.contract import Penalty
+from collector.core.credit import Cents, books, share_of_base
+from collector.core.record import Declaration
+from exporters.documents import asking
+from exporters.documents.report.blocks import Bill, Block, facts, heading, points, say, table
+from exporters.documents.report.facts import ReportFacts
+from exporters.documents.report.voice import Voice
+from exporters.documents.words import fraction
+
+
+def reservations(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """How far notices cover the outages (clause 9.3 of the shipped contract)."""
+    term = report.context.contract.deadlines.reservation
+    ids = {outage.id for outage in report.outages}
+    found = [one for one in report.settlement.reservations if one.outage in ids]
+    if term is None or not found:
+        return
+    yield heading(voice("reserved-heading", clause=voice.clause(term.clause)))
+    yield say(
+        voice("reserved", within=voice("within", number=term.within, unit=voice.term("unit", term.unit)))
+    )
+    rows = []
+    for one in found[:12]:
+        amounts = (sum(s.length for s in parts) for parts in (one.reserved, one.waived, one.open))
+        by = "—" if one.safe is None else voice.cell(one.safe)
+        rows.append(
+            [one.outage, *(voice.long(amount) for amount in amounts), by, ", ".join(one.notices) or "—"]
+        )
+    heads = ("outage", "reserved", "waived", "open", "reserve-by", "notices")
+    yield table([voice(f"heads.{head}") for head in heads], rows, [5, 0, 0, 0, 3, 3], right=(1, 2, 3))
+    if len(found) > len(rows):
+        yield say(voice("and-more", more=len(found) - len(rows)))
+    said = {id for one in found for id in one.notices}
+    told = [one for one in report.account.ground.declarations if one.id in said]
+    yield points(voice("labelled", name=one.id, told=_dated(one, voice)) for one in told[:12])
+
+
+def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
+    """The claim, from what is asked for to what is given up by it."""
+    penalty = report.context.contract.penalty
+    yield heading(voice("claim-heading"))
+    yield say(state(one, voice))
+    due = report.context.contract.deadlines.claim
+    yield facts(
+        [
+            (voice("label-claim"), one.id),
+            (voice("label-account"), one.account),
+            (voice("label-credit"), credit(report, one, voice)),
+            (voice("label-claim-by"), f"{voice.until(one.due.safe)} ({voice.clause(due.clause)})"),
+            (voice("label-latest"), voice("could-be-argued", at=voice.until(one.due.latest))),
+        ]
+    )
+    if penalty is not None:
+        yield from _calculation(one, penalty, report, voice)
+        yield from _caps(one, penalty, report, voice)
+    yield from _references(one, report, voice)
+    yield from _waived(report, voice)
+
+
+def state(one: Claim, voice: Voice) -> str:
+    """Whether it may be claimed, and what is missing."""
+    match one.state:
+        case "due":
+            missing = [voice.term("need", need.what) for need in one.needs if not _met(need)]
+            lacks = voice("lacks", what=", ".join(missing)) if missing else voice("lacks-nothing")
+            return f"{voice('claim-due', at=voice.until(one.due.safe))} {lacks}"
+        case "late":
+            return voice("claim-late")
+        case "blocked":
+            against = (
+                voice("labelled", name=flag, told=voice.term("flag", flag)) for flag in asking.blocked_by(one)
+            )
+            return voice("claim-blocked", against="; ".join(against))
+
+
+def _met(need: Need) -> bool:
+    # The bundle that the report lies in is the evidence.
+    return need.met or need.what == "evidence"
+
+
+def credit(report: ReportFacts, one: Claim, voice: Voice) -> str:
+    """What it comes to under both caps, or why that is not known."""
+    if one.credit is not None:
+        return voice("credit", amount=voice.money(one.credit))
+    if one.state != "due":
+        return voice("none")
+    waits = asking.waiting_for(report.settlement.claims, one.account, report.account.ground)
+    return voice("credit-unknown", months=", ".join(waits))
+
+
+def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    found = one.attainment
+    attained = found.claimable.best
+    assert attained is not None
+    yield heading(voice("calculation-heading", clause=voice.clause(penalty.clause)), 2)
+    rows = [
+        (
+            voice("label-promised"),
+            voice("exactly", share=voice.digits(found.target), exact=fraction(found.target)),
+        ),
+        (voice("label-kept"), voice("exactly", share=voice.digits(attained), exact=fraction(attained))),
+    ]
+    if penalty.formula == "shortfall":
+        assert penalty.factor is not None
+        short = found.target - attained
+        rows += [
+            (voice("label-formula"), voice("formula-shortfall", factor=fraction(penalty.factor))),
+            (
+                voice("label-shortfall"),
+                f"{fraction(found.target)} − {fraction(attained)} = {fraction(short)}",
+            ),
+            (
+                voice("label-of-base"),
+                f"{fraction(short)} × {fraction(penalty.factor)} = "
+                f"{fraction(share_of_base(found.target, attained, penalty))}",
+            ),
+        ]
+    else:
+        steps = (f"< {voice.digits(t.below)}: {voice.digits(t.credit)}" for t in penalty.tiers)
+        rows.append((voice("label-formula"), voice("formula-tiers", steps="; ".join(steps))))
+        rows.append((voice("label-of-base"), fraction(share_of_base(found.target, attained, penalty))))
+    if one.share != share_of_base(found.target, attained, penalty):
+        reading = next(r for r in report.context.contract.readings if r.id == "no-formula")
+        rows.append(
+            (voice("label-of-base"), f"{voice.reading(reading, reading.safe)}: {fraction(one.share)}")
+        )
+    yield facts(rows)
+    yield from _base(one, penalty, report, voice)
+
+
+def _base(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    ground = report.account.ground
+    known = books(one.account, ground.declarations, ground.calendar)
+    yield say(voice("base-mean", months=penalty.base_months) if penalty.base_months else voice("base-month"))
+    bill = Bill()
+    for k, (month, id) in enumerate(one.base.months.items()):
+        bill.row("+" if k else "", f"{month} ({id})", voice.money(known.invoiced(month) or Cents(0)))
+    for month in one.base.missing:
+        bill.row("+", month, voice("not-invoiced"))
+    number = len(one.base.months) + len(one.base.missing)
+    if one.base.amount is not None:
+        bill.total(voice("base-of", number=number), voice.money(one.base.amount))
+    if one.by_formula is not None:
+        bill.row("×", voice("label-of-base"), fraction(one.share))
+        bill.total(voice("by-formula"), voice.money(one.by_formula))
+    yield bill.block()
+
+
+def _caps(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    yield heading(voice("caps-heading"), 2)
+    ground = report.account.ground
+    known = books(one.account, ground.declarations, ground.calendar)
+    together = [c for c in report.settlement.claims if c.account == one.account and c.state == "due"]
+    bill = Bill()
+    if penalty.cap_of_invoice is not None and one.after_invoice_cap is not None:
+        share = voice.digits(penalty.cap_of_invoice)
+        yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
+        for month, part in one.parts.items():
+            invoice = known.invoiced(month) or Cents(0)
+            asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
+            bill.row(
+                "",
+                voice("asked-for-month", month=month),
+                voice.money(part),
+                [
+                    voice(
+                        "room",
+                        share=share,
+                        invoice=voice.money(invoice),
+                        limit=voice.money(invoice * penalty.cap_of_invoice),
+                        spent=voice.money(known.credited(month)),
+                        asked=voice.money(asked),
+                    ),
+                ],
+            )
+        bill.total(voice("after-invoice-cap"), voice.money(one.after_invoice_cap))
+    if one.credit is not None:
+        reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
+        choice = report.account.readings["cap-period"]
+        base = voice.money((one.base.amount or Cents(0)) * penalty.cap_of_base)
+        bill.row(
+            "",
+            voice(
+                "cap-of-base", clause=voice.clause(penalty.clause), share=voice.digits(penalty.cap_of_base)
+            ),
+            base,
+            [voice.reading(reading, choice)],
+        )
+        bill.total(voice("credit-left"), voice.money(one.credit))
+        yield bill.block()
+        yield say(voice("shared"), "quiet")
+    else:
+        yield say(credit(report, one, voice), "unsure")
+
+
+def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    yield heading(voice("references-heading"), 2)
+    rows = []
+    for need in one.needs:
+        told = [
+            voice("labelled", name=id, told=_dated(report.context.declarations[id], voice)) for id in need.by
+        ]
+        rows.append(
+            [
+                voice.term("need", need.what),
+                voice("need-met" if _met(need) else "need-missing"),
+                "; ".join(told),
+            ]
+        )
+    yield table([voice(f"heads.{head}") for head in ("need", "met", "reference")], rows, [4, 0, 6])
+
+
+def _dated(said: Declaration, voice: Voice) -> str:
+    times = {
+        "sent": said.sent,
+        "received": said.received,
+        "opened": said.opened,
+        "complete": said.complete,
+        "from": said.from_,
+        "to": said.to,
+    }
+    told = [voice("number", number=said.number)] if said.number else []
+    told += [voice.term("state", said.state)] if said.state else []
+    told += [
+        voice.term("dated", word).format(at=voice.at(at)) for word, at in times.items() if at is not None
+    ]
+    told += [voice("document", sha=said.document)] if said.document else []
+    return ", ".join(told)
+
+
+def _waived(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    contract = report.context.contract
+    told = []
+    if contract.penalty is not None and contract.penalty.final_clause:
+        told.append(voice("waives", clause=voice.clause(contract.penalty.final_clause)))
+    if contract.liability is not None:
+        of = contract.liability
+        told.append(
+            voice(
+                "liability",
+                clause=voice.clause(of.clause),
+                billings=of.billings,
+                past=of.billings_past,
+                days=of.past_days,
+            )
+        )
+    if told:
+        yield heading(voice("waives-heading"), 2)
+        yield points(told)
+
+
+def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """What the readings of the contract are, and what would move were one of them another."""
+    context = report.context
+    yield heading(voice("readings-heading"))
+    safe = context.contract.all_safe()
+    moved = [id for id, choice in context.account.readings.items() if choice != safe[id]]
+    yield say(voice("readings-moved", which=", ".join(moved)) if moved else voice("readings-safe"))
+    by_id = {reading.id: reading for reading in context.contract.readings}
+    figures = [(g.one.commitment, g.one.service, g.one.window) for g in report.groups]
+    rows = []
+    for effect in context.effects:
+        here = [
+            m for m in effect.figures if (m.before.commitment, m.before.service, m.before.window) in figures
+        ]
+        reading = by_id.get(effect.reading)
+        # A claim's window is not among those of the account; what it would be worth is told as money below.
+        if reading is None or not (here or (report.claim and report.claim.account in effect.credit)):
+            continue
+        choice = context.account.readings[reading.id]
+        told = [_moved(one.before, one.after, voice) for one in here[:2]]
+        for account, cents in effect.credit.items():
+            before, after = (voice("not-invoiced") if c is None else voice.money(c) for c in cents)
+            told.append(voice("moved-credit", account=account, before=before, after=after))
+        rows.append(
+            [
+                voice("reading-of", id=reading.id, clause=voice.clause(reading.clause)),
+                voice.reading(reading, choice),
+                voice.reading(reading, effect.choice),
+                "; ".join(told),
+            ]
+        )
+    if rows:
+        yield say(voice("readings-matter"))
+        yield table(
+            [voice(f"heads.{head}") for head in ("reading", "read-so", "read-otherwise", "then")],
+            rows,
+            [3, 5, 5, 5],
+        )
+    elif context.effects:
+        yield say(voice("readings-nothing"))
+
+
+def _moved(before: Attainment, after: Attainment | None, voice: Voice) -> str:
+    if after is None:
+        return voice("another-window")
+    was, now = (
+        voice("figure", net=voice.long(one.net.amount), best=voice.bounds(one.net.worst, one.net.best))
+        for one in (before, after)
+    )
+    return voice("moved-net", commitment=before.commitment, before=was, after=now)

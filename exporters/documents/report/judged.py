@@ -1,0 +1,375 @@
+"""One figure: what was promised, what was measured, what is taken off, the division, and the finding."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from collector.core.attainment import Attainment, Line
+from collector.core.deduction import Deduction, taken_from
+from collector.core.record import AtLeast
+from collector.core.timeline import Duration, Span, difference, duration, intersection
+from collector.core.window import MONTHS
+from exporters.documents import blindness, show
+from exporters.documents.blindness import USUAL, Silence
+from exporters.documents.ledger import BEFORE_NET
+from exporters.documents.report import drawing
+from exporters.documents.report.blocks import Block, Style, Sum, facts, heading, points, say, table
+from exporters.documents.report.facts import Group, ReportFacts
+from exporters.documents.report.voice import Voice
+from exporters.documents.words import SHOWN, fraction
+
+TONE: Mapping[str, Style] = {"MISSED": "bad", "MET": "good", "OPEN": "unsure"}
+
+
+def chapter(report: ReportFacts, group: Group, voice: Voice) -> Iterator[Block]:
+    """All that is told of one figure."""
+    one = group.one
+    named = voice("figure-of", commitment=one.commitment, service=one.service)
+    yield heading(named if len(report.groups) > 1 else voice("promised-heading"))
+    yield from _promised(report, group, voice)
+    yield heading(voice("measured-heading"), 2)
+    yield from _measured(report, one, voice)
+    yield heading(voice("ledger-heading"), 2)
+    yield from _ledger(report, one, voice)
+    yield heading(voice("share-heading"), 2)
+    yield from _share(report, one, voice)
+    yield heading(voice("finding-heading"), 2)
+    yield from _finding(report, one, voice)
+
+
+# ---------------------------------------------------------------------------------------------- the promise
+
+
+def _promised(report: ReportFacts, group: Group, voice: Voice) -> Iterator[Block]:
+    one, contract = group.one, report.context.contract
+    rules, commitment = report.context.rules(one.service), contract.commitment(one.commitment)
+    start, end = one.window.span
+    own = ""
+    if commitment.target is not None and one.target != commitment.target:
+        own = voice("target-own", terms=voice.digits(commitment.target))
+    rows = [
+        ("label-commitment", voice("commitment", id=one.commitment, clause=voice.clause(commitment.clause))),
+        ("label-target", voice("target", share=voice.digits(one.target), exact=fraction(one.target)) + own),
+        ("label-over", voice.term("length-of", commitment.window)),
+        ("label-service", voice("service", name=rules.name, account=rules.account, region=rules.region)),
+        ("label-window", voice(f"window-{one.window.kind}")),
+        ("label-from", voice("instant", at=voice.at(start), us=show.grouped(start))),
+        ("label-to", voice("instant-end", at=voice.at(end), us=show.grouped(end))),
+        ("label-length", voice("length", long=voice.long(end - start), us=show.grouped(end - start))),
+    ]
+    if group.also:
+        rows.insert(1, ("label-also", voice("also", commitments=", ".join(group.also))))
+    yield facts((voice(label), told) for label, told in rows)
+    if not report.judges(one):
+        yield say(voice("window-not-its-own", length=voice.term("length-of", commitment.window)), "quiet")
+
+
+# ------------------------------------------------------------------------------------------- the measurement
+
+
+def _measured(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    yield from how(report, one.service, voice)
+    sums = Sum(voice)
+    for sign, state, amount in (
+        ("", "up", one.up),
+        ("+", "down", one.down),
+        ("+", "edge", one.edge),
+        ("+", "unknown", one.unknown),
+    ):
+        sums.row(sign, voice(f"state-{state}"), amount)
+    sums.total(voice("agreed-time" if one.excluded else "the-window"), one.agreed)
+    yield sums.block()
+    if one.excluded:
+        yield say(voice("excluded"))
+        left = Sum(voice)
+        left.row("", voice("the-window"), one.window.span.length)
+        for line in one.excluded:
+            left.row("−", voice.term("deduction", line.kind), line.amount, _because(line, one, report, voice))
+        left.total(voice("agreed-time"), one.agreed)
+        yield left.block()
+    yield drawing.overview(report, one, voice)
+
+
+def how(report: ReportFacts, service: str, voice: Voice) -> Iterator[Block]:
+    """Who looked at a service, with what question, how often, and what counts as down."""
+    context = report.context
+    rows, controls = [], []
+    watches = [watch for _, watch in context.account.watched[service]]
+    for watcher in dict.fromkeys(w for watch in watches for w in watch.probes):
+        asked = context.asked.get((watcher.origin, watcher.probe))
+        if asked is not None:
+            rows.append(
+                [
+                    watcher.probe,
+                    watcher.vantage,
+                    voice("asked", target=asked.target, question=voice.term("kind", asked.kind)),
+                    voice("every", every=voice.long(asked.interval), burst=voice.long(asked.burst)),
+                    voice.long(asked.timeout),
+                    voice.long(asked.persistence),
+                ]
+            )
+    for watcher in dict.fromkeys(w for watch in watches for w in watch.controls):
+        controls.append(voice("probe-of", probe=watcher.probe, vantage=watcher.vantage))
+    heads = ("probe", "vantage", "question", "every", "timeout", "persistence")
+    yield table([voice(f"heads.{head}") for head in heads], rows, [0, 0, 5, 3, 0, 0])
+    yield say(_down_when(report, service, voice))
+    yield say(
+        voice("controls", names=", ".join(controls)) if controls else voice("no-controls"),
+        "" if controls else "unsure",
+    )
+
+
+def _down_when(report: ReportFacts, service: str, voice: Voice) -> str:
+    rules = report.context.rules(service)
+    match rules.down_when:
+        case AtLeast(at_least=number):
+            which = voice("down-when-at-least", number=number)
+        case word:
+            which = voice(f"down-when-{word}")
+    least = voice("two-or-only-one") if rules.witnesses is None else voice.count(rules.witnesses, "vantage")
+    return voice("down-when", which=which, least=least)
+
+
+# ----------------------------------------------------------------------------------------------- the ledger
+
+
+def _ledger(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    sums = Sum(voice)
+    sums.row("", voice("raw"), one.down)
+    left = one.down
+    taken = [line for line in one.ledger if line.kind in BEFORE_NET]
+    for line in taken:
+        left -= line.amount
+        sums.row("−", _label(line, report, voice), line.amount, _because(line, one, report, voice))
+    if not taken:
+        sums.row("−", voice("nothing-taken"), 0)
+    assert left == one.net.amount
+    sums.total(voice("net"), left)
+    for line in (line for line in one.ledger if line.kind not in BEFORE_NET):
+        left -= line.amount
+        sums.row("−", _label(line, report, voice), line.amount, _because(line, one, report, voice))
+    assert left == one.claimable.amount
+    sums.total(voice("claimable"), left)
+    yield sums.block()
+    idle = list(_idle(report, one, voice))
+    if idle:
+        yield say(voice("idle"))
+        yield points(idle)
+
+
+def _label(line: Line, report: ReportFacts, voice: Voice) -> str:
+    contract = report.context.contract
+    clauses = {rule.kind: rule.clause for rule in contract.deductions}
+    if contract.grace is not None:
+        clauses["grace"] = contract.grace.clause
+    if contract.deadlines.reservation is not None:
+        clauses["unreserved"] = contract.deadlines.reservation.clause
+    clauses["not-countable"] = contract.countable.clause
+    return voice(
+        "by-clause", what=voice.term("deduction", line.kind), clause=voice.clause(clauses[line.kind])
+    )
+
+
+def _because(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
+    """What a line of the ledger rests on."""
+    contract = report.context.contract
+    if line.kind == "grace":
+        yield voice("because-grace", incidents=_listed(line.because, voice))
+    elif line.kind == "unreserved":
+        term = contract.deadlines.reservation
+        within = (
+            "" if term is None else voice("within", number=term.within, unit=voice.term("unit", term.unit))
+        )
+        yield voice("because-unreserved", within=within, stretches=voice.count(len(line.spans), "stretch"))
+    elif line.kind == "not-countable":
+        yield voice("because-short", least=voice.long(contract.countable.minimum))
+    else:
+        yield from _taking(line, one, report, voice)
+
+
+def _taking(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
+    """The declarations behind a line, each with what lies in it."""
+    account = report.account
+    said = {(d.id, d.standing): d for d in account.deductions}
+    outages = account.runs[one.service].outages
+    for taking in taken_from(account.watched[one.service], outages, account.deductions, account.readings):
+        taken = intersection(line.spans, taking.spans)
+        if taking.id not in line.because or not taken:
+            continue
+        announced = said[taking.id, taking.standing]
+        yield from declared(announced, report, voice)
+        longer = duration(difference(taken, announced.spans))
+        if longer:
+            reading = next(r for r in report.context.contract.readings if r.id == "overrun")
+            says = voice.reading(reading, account.readings["overrun"])
+            yield voice("because-longer", amount=voice.long(longer), says=says)
+
+
+def declared(one: Deduction, report: ReportFacts, voice: Voice) -> Iterator[str]:
+    """A deduction: who says it, on which document, since when, and where it stands."""
+    context = report.context
+    line = context.cited.get(one.id)
+    place = "" if line is None else f" ({voice('line-of', line=line.removeprefix('line '))})"
+    yield voice("declared", id=one.id, standing=voice.term("standing", one.standing), by=one.by) + place
+    spans = [voice.span(span) for span in one.spans[:SHOWN]]
+    more = len(one.spans) - len(spans)
+    yield "; ".join(spans) + (f" {voice('and-more', more=more)}" if more else "")
+    times = [("sent", one.sent), ("received", one.received)]
+    told = ", ".join(voice(f"notice-{word}", at=voice.at(at)) for word, at in times if at is not None)
+    if told:
+        yield told
+    yield voice("document", sha=one.document) if one.document else voice("no-document")
+    if one.why:
+        yield voice("reason-given", why=voice.why(one.why))
+
+
+def _idle(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[str]:
+    """Declared in this window, and taking nothing off: each with the reason."""
+    took = {id for line in (*one.ledger, *one.excluded) for id in line.because}
+    rules = report.context.rules(one.service)
+    scopes = {"*", one.service, rules.region}
+    for deduction in report.account.deductions:
+        if deduction.id in took and deduction.takes:
+            continue
+        if scopes & {*deduction.scope} and intersection(deduction.spans, (one.window.span,)):
+            word = deduction.standing if deduction.standing in ("refused", "proposed") else "nothing-left"
+            told = "; ".join(declared(deduction, report, voice))
+            yield voice(
+                "idle-one",
+                kind=voice.term("deduction", deduction.kind),
+                told=told,
+                because=voice(f"idle-{word}"),
+            )
+
+
+def _listed(ids: Sequence[str], voice: Voice) -> str:
+    more = len(ids) - SHOWN
+    return ", ".join(ids[:SHOWN]) + (f" {voice('and-more', more=more)}" if more > 0 else "")
+
+
+# ------------------------------------------------------------------------------------- the share, and finding
+
+
+def _share(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    figure = report.context.judged(one)[0]
+    word = "claimable" if report.context.claimed else "net"
+    if figure.best is None or figure.worst is None:
+        yield say(voice("nothing-to-divide"))
+        return
+    yield say(voice(f"best-{word}"))
+    yield from _division(one, figure.amount, voice)
+    lost = int(one.agreed * (1 - figure.worst))
+    sums = Sum(voice)
+    sums.row("", voice(word), figure.amount)
+    sums.row("+", voice("state-edge"), lost - figure.amount - one.unknown)
+    sums.row("+", voice("state-unknown"), one.unknown)
+    sums.total(voice("lost-at-most"), lost)
+    yield say(voice("worst"))
+    yield sums.block()
+    yield from _division(one, lost, voice)
+    allowed = one.agreed * (1 - one.target)
+    yield facts(
+        [
+            (
+                voice("label-allowed"),
+                voice(
+                    "allowed",
+                    long=voice.long(allowed.__floor__()),
+                    cut="" if allowed.denominator == 1 else voice("allowed-cut"),
+                ),
+            ),
+            (voice("label-used"), voice("used", least=voice.long(figure.amount), most=voice.long(lost))),
+        ]
+    )
+
+
+def _division(one: Attainment, lost: Duration, voice: Voice) -> Iterator[Block]:
+    kept, whole, target = one.agreed - lost, one.agreed, one.target
+    left, right = kept * target.denominator, target.numerator * whole
+    group = show.grouped
+    product = f"{group(kept)} × {group(target.denominator)} = {group(left)}"
+    other = f"{group(target.numerator)} × {group(whole)} = {group(right)}"
+    yield facts(
+        [
+            (
+                voice("label-kept"),
+                f"({group(whole)} − {group(lost)}) / {group(whole)} = {voice.digits(Fraction(kept, whole))}",
+            ),
+            (voice("label-against"), voice("crosswise", target=fraction(target))),
+            ("", product),
+            ("", other),
+            ("", voice("below" if left < right else "reached")),
+        ]
+    )
+
+
+def _finding(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    word = report.context.judged(one)[1]
+    if report.judges(one):
+        yield say(voice(f"finding-{word}"), TONE[word])
+    else:
+        yield say(voice(f"here-{word}"), "unsure")
+        yield say(_elsewhere(report, one, voice))
+    seen = voice("no-time") if one.coverage is None else voice("coverage", share=voice.digits(one.coverage))
+    yield facts(
+        [
+            (voice("label-observed"), voice.bounds(one.observed.worst, one.observed.best)),
+            (voice("label-net"), voice.bounds(one.net.worst, one.net.best)),
+            (
+                voice("label-claimable"),
+                voice("of-reserved", share=voice.bounds(one.claimable.worst, one.claimable.best)),
+            ),
+            (voice("label-coverage"), seen),
+        ]
+    )
+    if one.flags:
+        yield say(voice("flags"), "unsure")
+        yield points(voice("labelled", name=flag, told=voice.term("flag", flag)) for flag in one.flags)
+    yield from _blind(report, one, voice)
+
+
+def _elsewhere(report: ReportFacts, one: Attainment, voice: Voice) -> str:
+    """What the contract allows over a window of its own, against what this one has used."""
+    length, end = report.context.contract.commitment(one.commitment).window, one.window.span.end
+    start = report.context.calendar.shift(end, months=-MONTHS[length])
+    return voice(
+        "own-window",
+        length=voice.term("length-of", length),
+        window=voice.span(Span(start, end)),
+        allowed=voice.long(((end - start) * (1 - one.target)).__floor__()),
+        counted=voice.long(report.context.judged(one)[0].amount),
+    )
+
+
+def _blind(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    unknown = blindness.unknown(one, report.account)
+    if not unknown:
+        return
+    yield say(voice("blind", stretches=voice.count(len(unknown), "stretch"), total=voice.long(one.unknown)))
+    told = []
+    for span in blindness.longest(one, report.account):
+        why = report.silences.get((one.service, span))
+        told.append(
+            voice("blind-one", span=voice.span(span), long=voice.long(span.length), why=_said(why, voice))
+        )
+    yield points(told)
+
+
+def _said(silence: Silence | None, voice: Voice) -> str:
+    """What the lines of a silence say, vantage point by vantage point."""
+    vantages = sorted({*silence.vantages.values()}) if silence is not None else []
+    if silence is None or not vantages:
+        return voice("nobody")
+    told = []
+    for vantage in vantages:
+        found = Counter({what: number for (of, what), number in silence.counts.items() if of == vantage})
+        usual = [f"{number} {_heard(what, voice)}" for what, number in found.most_common(USUAL)]
+        told.append(voice("vantage-said", vantage=vantage, what=", ".join(usual) or voice("no-line")))
+    return "; ".join(told)
+
+
+def _heard(what: str, voice: Voice) -> str:
+    outcome, _, reason = what.removesuffix(")").partition(" (")
+    if outcome == "not asked":
+        return voice("not-asked", reason=voice.term("gap", reason))
+    return voice.outcome(outcome, reason)

@@ -1,0 +1,226 @@
+"""The first page: what happened and why it is owed, for somebody who never heard of all this."""
+
+from collections.abc import Iterator
+
+from collector.core.attainment import Attainment
+from collector.core.record import Outcome
+from collector.core.timeline import Span, duration
+from exporters.documents import show
+from exporters.documents.report import claiming
+from exporters.documents.report.blocks import Block, Style, answer, facts, heading, say, table
+from exporters.documents.report.facts import ReportFacts
+from exporters.documents.report.judged import TONE
+from exporters.documents.report.voice import Voice
+from exporters.documents.words import fraction
+
+FIGURES = 24
+"""So many figures are listed on the first page."""
+
+
+def title(report: ReportFacts, voice: Voice) -> str:
+    """What the report is called."""
+    services = list(dict.fromkeys(outage.service for outage in report.outages))
+    if report.claim is not None:
+        return voice(
+            "title-claim", commitment=report.claim.commitment, service=report.claim.attainment.service
+        )
+    if report.kind == "period":
+        return voice("title-period")
+    word = "claimed" if report.kind == "claim" else report.kind
+    return voice(f"title-{word}", service=", ".join(services))
+
+
+def page(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """What this is, the answer in three sentences, and the figures."""
+    yield say(voice("what-this-is"), "quiet")
+    yield heading(voice("in-short"))
+    for sentence in _sentences(report, voice):
+        yield say(sentence, "lead")
+    yield answer(_answer(report, voice))
+    if len(report.groups) > 1:
+        yield from _figures(report, voice)
+    yield facts(_about(report, voice))
+
+
+def _about(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str]]:
+    """Who, where, by which contract, and with what clock."""
+    contract, account = report.context.contract, report.account
+    yield voice("label-provider"), contract.provider
+    yield voice("label-contract"), voice("contract", id=contract.id, version=contract.version)
+    services = {group.one.service for group in report.groups} | {o.service for o in report.outages}
+    rules = [report.context.rules(name) for name in sorted(services)]
+    yield voice("label-account"), ", ".join(sorted({one.account for one in rules})) or "—"
+    yield voice("label-region"), ", ".join(sorted({one.region for one in rules})) or "—"
+    watching = (w for name in sorted(services) for _, watch in account.watched[name] for w in watch.probes)
+    vantages = sorted({w.vantage for w in watching})
+    yield voice("label-measured-by"), voice("measured-by", vantages=", ".join(vantages))
+    yield voice("label-clock"), _clock(report, voice)
+    yield voice("label-span"), voice.span(report.span)
+    yield voice("label-as-of"), voice("as-of", at=voice.at(account.as_of))
+    yield voice("label-times"), voice("times", zone=contract.zone)
+
+
+def _clock(report: ReportFacts, voice: Voice) -> str:
+    sources = sorted({source for one in report.clocks for source in one.sources})
+    known = [one.worst for one in report.clocks if one.worst is not None]
+    if not sources:
+        return voice("clock-not-told")
+    if not known or any(one.unbounded for one in report.clocks):
+        return voice("clock-unbounded", sources=", ".join(sources))
+    return voice("clock-bounded", sources=", ".join(sources), bound=voice.long(max(known)))
+
+
+# --------------------------------------------------------------------------------------- the three sentences
+
+
+def _sentences(report: ReportFacts, voice: Voice) -> Iterator[str]:
+    yield _happened(report, voice)
+    if report.groups:
+        yield _kept(report, report.groups[0].one, voice)
+    yield _owed(report, voice)
+
+
+def _happened(report: ReportFacts, voice: Voice) -> str:
+    if not report.outages:
+        return voice("happened-nothing", when=voice.when(report.span))
+    one = report.outages[0]
+    if len(report.outages) == 1:
+        parts = one.certain or one.possible
+        hull = Span(parts[0].start, parts[-1].end)
+        word = "happened-open" if one.open else "happened"
+        told = voice(
+            word if one.certain else "happened-maybe",
+            service=one.service,
+            when=voice.when(hull),
+            start=voice.moment(hull.start),
+            end=voice.moment(hull.end),
+            certain=voice.long(duration(one.certain)),
+            possible=voice.long(duration(one.possible)),
+        )
+    else:
+        told = voice(
+            "happened-often",
+            outages=voice.count(len(report.outages), "outage"),
+            services=", ".join(sorted({outage.service for outage in report.outages})),
+            when=voice.when(Span(one.begins, max(outage.ends for outage in report.outages))),
+            longest=voice.long(max(duration(outage.certain) for outage in report.outages)),
+        )
+    return f"{told} {_seen(report, voice)}".strip()
+
+
+def _seen(report: ReportFacts, voice: Voice) -> str:
+    probes = [one for one in report.witnesses if not one.control]
+    failing = [one for one in probes if one.first_failed is not None]
+    if not failing:
+        return ""
+    failed = sum(n for one in failing for (outcome, _), n in one.counts.items() if outcome is not Outcome.OK)
+    vantages = {one.watcher.vantage for one in failing}
+    told = voice(
+        "seen",
+        probes=voice.count(len({one.watcher for one in failing}), "probe"),
+        vantages=voice.count(len(vantages), "vantage"),
+        samples=voice.count(failed, "sample"),
+    )
+    controls = [one for one in report.witnesses if one.control]
+    if not controls:
+        return told
+    asked = sum(sum(one.counts.values()) for one in controls)
+    answered = sum(
+        one.counts[Outcome.OK, reason]
+        for one in controls
+        for outcome, reason in one.counts
+        if outcome is Outcome.OK
+    )
+    return f"{told} {voice('seen-controls', answered=show.grouped(answered), asked=show.grouped(asked))}"
+
+
+def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
+    figure, word = report.context.judged(one)
+    commitment = report.context.contract.commitment(one.commitment)
+    promised = voice(
+        "promised",
+        provider=report.context.contract.provider,
+        clause=voice.clause(commitment.clause),
+        target=voice.digits(one.target),
+        over=voice.term("length-of", commitment.window),
+    )
+    if figure.best is None or figure.worst is None:
+        return f"{promised} {voice('nothing-to-divide')}"
+    of = {"MISSED": figure.best, "MET": figure.worst, "OPEN": figure.best}[word]
+    kept = voice(
+        f"kept-{word}" if report.judges(one) else f"kept-here-{word}",
+        best=voice.digits(of),
+        worst=voice.digits(figure.worst),
+        window=voice.when(one.window.span),
+        counted=voice.long(figure.amount),
+    )
+    return f"{promised} {kept}"
+
+
+def _owed(report: ReportFacts, voice: Voice) -> str:
+    claim = report.claim
+    if claim is None:
+        return voice(f"owed-{report.kind}")
+    penalty = report.context.contract.penalty
+    clause = "" if penalty is None else voice.clause(penalty.clause)
+    if claim.state != "due":
+        return claiming.state(claim, voice)
+    told = "owed" if claim.credit is not None else "owed-unknown"
+    return voice(
+        told, clause=clause, credit=claiming.credit(report, claim, voice), at=voice.until(claim.due.safe)
+    )
+
+
+# ------------------------------------------------------------------------------------------------- the table
+
+
+def _answer(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str, Style]]:
+    if not report.groups:
+        return
+    one = report.groups[0].one
+    figure, word = report.context.judged(one)
+    commitment = report.context.contract.commitment(one.commitment)
+    yield voice("label-commitment"), f"{one.commitment} ({voice.clause(commitment.clause)})", ""
+    yield voice("label-service"), one.service, ""
+    yield (
+        voice("label-promised"),
+        voice("exactly", share=voice.digits(one.target), exact=fraction(one.target)),
+        "",
+    )
+    yield voice("label-measured"), voice.bounds(figure.worst, figure.best), ""
+    whole = report.judges(one)
+    yield (
+        voice("label-finding"),
+        voice(f"verdict-{word}" if whole else f"verdict-here-{word}"),
+        TONE[word] if whole else "unsure",
+    )
+    yield (
+        voice("label-downtime"),
+        voice("amount", long=voice.long(figure.amount), us=show.grouped(figure.amount)),
+        "",
+    )
+    if report.claim is not None:
+        yield voice("label-credit"), claiming.credit(report, report.claim, voice), "good"
+
+
+def _figures(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """All figures of the subject, the worst first."""
+    yield heading(voice("figures-heading"), 2)
+    rows = []
+    for one, also in report.groups[:FIGURES]:
+        figure, word = report.context.judged(one)
+        names = ", ".join((one.commitment, *also))
+        rows.append(
+            [
+                one.service,
+                names,
+                voice.digits(one.target),
+                voice.bounds(figure.worst, figure.best),
+                voice(f"verdict-{word}" if report.judges(one) else f"verdict-here-{word}"),
+                voice.long(figure.amount),
+            ]
+        )
+    heads = ("service", "commitment", "promised", "measured", "finding", "counted")
+    yield table([voice(f"heads.{head}") for head in heads], rows, [3, 5, 0, 4, 0, 0], right=(2, 5))
+    if len(report.groups) > len(rows):
+        yield say(voice("and-more", more=len(report.groups) - len(rows)))

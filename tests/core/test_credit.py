@@ -1,0 +1,100 @@
+"""What is on an account's books, and which months an amount is for (C4, clause 8)."""
+
+from fractions import Fraction
+from typing import Any, Literal
+
+import msgspec
+import pytest
+
+from collector.core.contract import Tier
+from collector.core.credit import Books, books, by_month, share_of_base
+from collector.core.record import Declaration
+from collector.core.timeline import HOUR, MINUTE, Instant, Span, spans
+from tests.core.test_window import day
+from tests.strategies import calendar, contract
+
+
+def told(id: str, kind: Literal["invoice", "credit", "claim"], **more: Any) -> Declaration:
+    return Declaration(seq=1, at=0, id=id, kind=kind, by="me", account="a", **more)
+
+
+def invoice(month: str | None, cents: int | None, id: str = "i") -> Declaration:
+    return told(f"{id}-{month}", "invoice", month=month, amount_cents=cents)
+
+
+def credit(month: str, cents: int | None) -> Declaration:
+    return told(f"c-{month}", "credit", claim="claim", month=month, amount_cents=cents)
+
+
+def claim(cents: int | None) -> Declaration:
+    """For an hour at the end of August and one at the beginning of September."""
+    midnight = day("2026-09-01")
+    return told(
+        "claim", "claim", state="sent", amount_cents=cents, certain=((midnight - HOUR, midnight + HOUR),)
+    )
+
+
+def kept(*declared: Declaration) -> Books:
+    return books("a", declared, calendar())
+
+
+def test_a_miss_that_reaches_no_tier_is_worth_nothing() -> None:
+    penalty = contract().penalty
+    assert penalty is not None
+    tiers = (Tier(below=Fraction(99, 100), credit=Fraction(1, 10)),)
+    tiered = msgspec.structs.replace(penalty, formula="tiers", tiers=tiers)
+
+    worth = [share_of_base(Fraction(999, 1000), Fraction(n, 1000), tiered) for n in (989, 990, 995)]
+
+    assert worth == [Fraction(1, 10), 0, 0]
+
+
+def test_an_invoice_of_nothing_is_lower_than_one_of_a_cent_whichever_came_first() -> None:
+    nothing, cent = invoice("2026-08", 0, "x"), invoice("2026-08", 1, "y")
+
+    assert kept(nothing, cent).invoiced("2026-08") == kept(cent, nothing).invoiced("2026-08") == 0
+
+
+def test_an_invoice_that_names_no_month_may_be_the_first_so_no_account_is_young_with_it() -> None:
+    """A mean of one month, where it may have to be one of twelve, would be a guess."""
+    penalty = contract().penalty
+    assert penalty is not None
+    july, window = invoice("2026-07", 1200), Span(day("2026-07-05"), day("2026-08-05"))
+
+    assert kept(july).base(window, calendar(), penalty).amount == 1200
+    found = kept(july, invoice(None, 1200)).base(window, calendar(), penalty)
+    assert (found.amount, len(found.missing)) == (None, 11)
+
+
+def test_credits_and_claims_that_say_no_amount_take_no_room() -> None:
+    assert kept(credit("2026-08", None)).credited("2026-08") == 0
+    assert kept(claim(None)).credited("2026-08") == 0
+
+
+@pytest.mark.parametrize(
+    ("credited", "august", "september"), [(None, 0, 101), (0, 0, 101), (100, 100, 1), (101, 101, 0)]
+)
+def test_what_a_credit_for_one_of_its_months_leaves_of_a_claim_is_still_asked_for_the_other(
+    credited: int | None, august: int, september: int
+) -> None:
+    """To the last cent."""
+    found = kept(claim(101), credit("2026-08", credited))
+
+    assert found.credited("2026-08") == august
+    assert found.credited("2026-09") == september
+
+
+def test_the_rolling_year_holds_the_twelve_months_before_the_one_that_runs_and_what_came_since() -> None:
+    end: Instant = day("2026-08-12")
+    months = {"2025-07": 1, "2025-08": 20, "2026-07": 300, "2026-08": 4000, "2026-09": 50_000}
+
+    assert kept(*(credit(*one) for one in months.items())).credited_since(end, calendar()) == 54_320
+
+
+def test_an_outage_that_ends_with_its_month_is_for_that_month_alone() -> None:
+    """Else it would have no credit before the next month is invoiced."""
+    midnight = day("2026-09-01")
+
+    assert by_month(Fraction(60), spans([(midnight - HOUR, midnight)]), calendar()) == {"2026-08": 60}
+    over = spans([(midnight - HOUR, midnight - HOUR + MINUTE), (midnight - 4 * MINUTE, midnight + MINUTE)])
+    assert by_month(Fraction(60), over, calendar()) == {"2026-08": 50, "2026-09": 10}
