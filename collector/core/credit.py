@@ -63,7 +63,7 @@ class Entry(NamedTuple):
     """An amount that is credited, or asked for, for incidents of one or several months."""
 
     months: frozenset[Month]
-    """Empty where nobody said which: it may be any, so it takes room from each (what leaves the customer least)."""
+    """Empty where nobody said which: then it may be of any, and takes room from each."""
     amount: Cents
 
     def may_be_of(self, month: Month) -> bool:
