@@ -1,4 +1,4 @@
-"""Whatever a scenario tells, a report on it can be made, in both languages, and says what the account says."""
+"""Whatever a scenario tells, a report on it can be made in both languages, and says what the account says."""
 
 from collections.abc import Iterator
 
