@@ -406,3 +406,17 @@ def test_what_the_contract_promises_several_times_is_told_once(outage: Made) -> 
     assert (
         "internet.command-api, load-balancer.command-api: the same measurement, the same figure" in outage.en
     )
+
+
+def test_every_sum_of_durations_adds_up_line_by_line(any_of: Made) -> None:
+    """As somebody with a pencil would find."""
+    sums = [one for one in content(any_of.facts, voice("en")) if one["b"] == "sums" and one["amounts"] == 2]
+
+    assert sums
+    for one in sums:
+        total = 0
+        for row in one["rows"]:
+            amount = int("".join(filter(str.isdigit, row["amounts"][1])))
+            if row["sign"] == "=":
+                assert amount == total
+            total += {"": amount, "+": amount, "−": -amount, "=": 0}[row["sign"]]
