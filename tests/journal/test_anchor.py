@@ -202,7 +202,7 @@ async def test_the_newest_checkpoint_is_stamped_once_and_no_sooner_than_agreed(
 ) -> None:
     async with world(tmp_path / "state", asked(tsa, every=HOUR)) as at_work:
         await at_work.checkpoint()
-        await at_work.stamped(1)
+        await at_work.anchored_now(1)
         await at_work.checkpoint()
         await at_work.checkpoint()
         at_work.boot = HOUR - 1
@@ -289,7 +289,7 @@ async def test_an_authority_that_went_away_is_told_with_the_time_of_its_last_sta
 ) -> None:
     async with world(tmp_path / "state", asked(tsa)) as at_work:
         await at_work.checkpoint()
-        await at_work.stamped(1)
+        await at_work.anchored_now(1)
         await tsa.down()
         at_work.boot += MINUTE
         await at_work.checkpoint()
