@@ -86,14 +86,21 @@ def last_at(origin: OriginDir, seal: Sealed) -> Instant:
 
 
 def hours(
-    origin: OriginDir, head: Sealed, wanted: Span, margin: Duration, progress: Progress = lambda _: None
+    origin: OriginDir,
+    head: Sealed,
+    wanted: Span,
+    margin: Duration,
+    progress: Progress = lambda _: None,
+    *,
+    vouched: bool = False,
 ) -> Cut:
     """All lines of the hours that can touch `wanted`, `margin` around it, and what is needed to read them.
 
-    JournalError where these lines are damaged.
+    JournalError where these lines are damaged; with `vouched`, they were just read without damage up to the
+    head, and are not hashed again.
     """
     around = Span(wanted.start - margin, wanted.end + margin)
-    return _Cutting(origin, head, around, None, progress).cut()
+    return _Cutting(origin, head, around, None, progress, vouched=vouched).cut()
 
 
 def extract(
@@ -164,8 +171,16 @@ class _Cutting:
     """One pass over an origin."""
 
     def __init__(
-        self, origin: OriginDir, head: Sealed, around: Span, probes: frozenset[str] | None, progress: Progress
+        self,
+        origin: OriginDir,
+        head: Sealed,
+        around: Span,
+        probes: frozenset[str] | None,
+        progress: Progress,
+        *,
+        vouched: bool = False,
     ) -> None:
+        self._vouched = vouched
         self._origin, self._head, self._around, self._probes = origin, head, around, probes
         self._progress = progress
         self._files = Files(origin)
@@ -265,7 +280,9 @@ class _Cutting:
                 end = min(seq + len(lines), self._head.size)
                 inside = Span(max(seq, self._start), min(end, self._end))
                 if inside.start < inside.end:
-                    stretch.take(lines[inside.start - seq : inside.end - seq])
+                    stretch.heed(lines[inside.start - seq : inside.end - seq])
+                    if not self._vouched:
+                        stretch.take(lines[inside.start - seq : inside.end - seq])
                     self._outside(lines[: inside.start - seq], near=near)
                     self._outside(lines[inside.end - seq : end - seq], near=near)
                 else:
@@ -276,7 +293,7 @@ class _Cutting:
                     break
             if seq >= self._head.size:
                 break
-        if self._start < self._end:
+        if self._start < self._end and not self._vouched:
             stretch.finished(self._end)
 
     def _outside(self, lines: Sequence[bytes], *, near: bool) -> None:
@@ -379,14 +396,17 @@ class _Stretch:
         self._next = iter(sorted(self._roots))
         self._until = next(self._next, 0)
 
-    def take(self, lines: Sequence[bytes]) -> None:
-        """The next lines; JournalError if they are not those of the next checkpoint."""
+    def heed(self, lines: Sequence[bytes]) -> None:
+        """What lines say that is of use elsewhere."""
         for data in lines:
             if data.startswith(_OF_STRETCH) or _DOCUMENT in data:
                 line = decoded(self._origin, data)
                 self._picked.heed(line)
                 if isinstance(line, Anchor):
                     self._picked.stamped.add(line.size)
+
+    def take(self, lines: Sequence[bytes]) -> None:
+        """The next lines; JournalError if they are not those of the next checkpoint."""
         done = 0
         while done < len(lines):
             some = lines[done : done + self._until - self._tree.size] if self._until else lines[done:]

@@ -299,16 +299,13 @@ class _Making:
     # -------------------------------------------------------------------------------- which lines
 
     def _cut(self, head: _Head, window: Span, named: _Named, drawn: Drawn) -> Cut:
-        plans = [
-            plan
-            for told in drawn.found.told
-            if told.testimony.origin == head.place.name
-            for plan in told.testimony.harvest.plans
-        ]
+        (told,) = (one for one in drawn.found.told if one.testimony.origin == head.place.name)
+        plans = told.testimony.harvest.plans
         margin = max((p.sight + p.timeout for plan in plans for p in plan.probes), default=0)
+        vouched = not told.damage and told.heard.size == head.seal.size
         with tables.lines_read(()) as progress:
             if not self.extract:
-                return excerpting.hours(head.place, head.seal, window, margin, progress)
+                return excerpting.hours(head.place, head.seal, window, margin, progress, vouched=vouched)
             watched = [
                 watch
                 for name in named.services

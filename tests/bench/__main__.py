@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.core.timeline import DAY, Duration
-from tests.bench import past, probing, years
+from tests.bench import evidence, past, probing, years
 
 SHORT: Duration = 3 * DAY
 LONG: Duration = 30 * DAY
@@ -50,6 +50,19 @@ def measured(directory: Path, probes: int, seconds: float) -> list[Row]:
     ]
 
 
+def proven(directory: Path) -> list[Row]:
+    """What evidence of a month with a million lines costs."""
+    found = evidence.measured(directory)
+    said(f"bundled: {found.lines} lines in {found.bundle_bytes} bytes")
+    return [
+        Row("line appended, with tree and signed checkpoints", "us", found.append_us, 20),
+        Row("proof of one line of a million", "bytes", found.proof_bytes, 640),
+        Row("bundle of a month with a million lines made", "s", found.made_s, 15),
+        Row("the same, resident memory", "MiB", found.memory / MIB, 300),
+        Row("the same, bytes per line", "bytes", found.bundle_bytes / found.lines, 25),
+    ]
+
+
 def a_year(directory: Path, whole: bool) -> list[Row]:
     """What simulating a year of twenty probes and accounting for it takes: measured, or told from a month."""
     some = years.period(directory / "short", SHORT)
@@ -84,6 +97,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="constat-bench-") as name:
         rows = measured(Path(name), options.probes, options.seconds)
+        rows += proven(Path(name) / "evidence")
         rows += a_year(Path(name), options.year)
     print("Processor time and sizes; the peer is the blackbox exporter with Prometheus, on the same machine")
     print(f"{'':62}{'measured':>10}{'budget':>10}{'ratio':>8}{'peer':>12}{'ratio':>8}")

@@ -3,7 +3,7 @@
 Six hours of the morning of 2026-11-23 (UTC). `api` fails from 09:10 to 09:31, seen by three probes from two
 vantage points while a control beside each answers; `storage` does not. In Paris the collector is restarted at
 07:40, and one probe's slots are a gap at 08:20. What people and the provider declared stands in Paris. Every
-checkpoint but that of 08:00 is stamped two seconds after it, by `first`, and the newest by `second` too.
+checkpoint but that of 09:31 is stamped two seconds after it, by `first`, and the newest by `second` too.
 """
 
 from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ FAILS, ENDS = SIX + 190 * MINUTE, SIX + 211 * MINUTE
 """First slot that fails, and first that does not any more."""
 STOPS, STARTS = SIX + 100 * MINUTE + 5 * SECOND, SIX + 102 * MINUTE + 10 * SECOND
 HELD_BACK = SIX + 140 * MINUTE
-UNSTAMPED = SIX + 2 * HOUR
+UNSTAMPED = ENDS + 3 * SECOND
 NAMES = ("first", "second")
 BODY = b"<html>Bad gateway</html>\n"
 MAIL = b"Subject: maintenance of storage\n\nFrom nine to five past nine.\n"

@@ -21,7 +21,7 @@ from collector.core.timeline import HOUR, MINUTE, SECOND
 from collector.host.openssl import verify_stamp
 from collector.journal import timestamp
 from collector.journal.compress import compress
-from collector.journal.reader import Batch, Damage, origins, read
+from collector.journal.reader import Batch, origins, read
 from exporters.__main__ import _status as run
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag
@@ -84,7 +84,7 @@ def test_a_bundle_has_the_lines_the_notes_the_stamps_the_keys_and_what_they_refe
 
     assert {f"data/journal/{paris}/2026-11-23T{hour:02}.jsonl.gz" for hour in range(7, 12)} <= found
     assert f"data/journal/{paris}/2026-11-23T06.jsonl.gz" not in found
-    assert {f"data/checkpoints/{paris}/000005.{end}" for end in ("txt", "first.tsq", "first.tsr")} <= found
+    assert {f"data/checkpoints/{paris}/000004.{end}" for end in ("txt", "first.tsq", "first.tsr")} <= found
     assert f"data/checkpoints/{paris}/000008.second.tsr" in found
     assert {f"data/trust/{name}{end}" for name in ("first", "second") for end in (".pem", ".json")} <= found
     assert f"data/trust/{paris}.vkey" in found
@@ -179,7 +179,7 @@ def test_an_extract_has_the_samples_of_the_service_and_its_controls_and_of_no_ot
     lines: list[Line] = []
     for place in origins(unpacked(extracted, tmp_path) / "data"):
         for part in read(place):
-            assert not isinstance(part, Damage)
+            assert isinstance(part, Batch)
             lines += part.lines
     samples = [line for line in lines if isinstance(line, Sample)]
 
@@ -463,7 +463,7 @@ def test_a_renewal_lists_all_that_was_there_and_is_stamped(
     assert run(["renew", str(one), *config, "-o", str(two)]) == 0
 
     assert bundled.read_bytes() == before
-    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem", "today.json")}
+    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem")}
     assert names(one) - names(bundled) == added
     folder = unpacked(two, tmp_path / "out")
     for number, known in (("0001", names(bundled)), ("0002", names(one))):
