@@ -224,7 +224,7 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path, tsa: servers.Autho
     async with world(tmp_path / "state", asked(tsa, every=HOUR)) as at_work:
         await asyncio.sleep(0.3)
         assert at_work.stamps() == [1]  # the end of the first made a checkpoint, and its hour is not over
-        at_work.boot = HOUR
+        await tried(tsa, at_work, 1)
         lines = await at_work.anchored_now(2)
 
     assert len(tsa.asked) == len(at_work.stamps()) == len(lines) == 2
