@@ -247,7 +247,8 @@ class Track:
                 and line.outcome is Outcome.OK
                 and eye.left is State.UP
                 and eye.grows is State.UP
-                and eye.done <= line.sent <= line.done
+                and eye.done <= line.sent <= line.done <= line.at + CLOCK_TOLERANCE
+                and line.slot >= eye.valid_from
                 and line.sent - eye.done <= eye.sight
                 and not self._argued
             ):

@@ -111,6 +111,16 @@ def test_a_sample_asked_under_an_old_plan_sees_nothing_of_the_new() -> None:
     assert told(journal.sample(21)) == [(0, 0.01, "up"), (10, 10.01, "up"), (21, 21.01, "up")]
 
 
+@pytest.mark.parametrize(("field", "moved"), [("done", 2 * S), ("slot", -60 * S)])
+def test_a_line_that_contradicts_itself_sees_nothing_however_well_all_is(field: str, moved: int) -> None:
+    """T4, S2: done long after it was written, or asked under the plan before, among ok ones."""
+    journal = watched("oooooo")
+    odd = journal.lines[-2]
+    journal.lines[-2] = msgspec.structs.replace(odd, **{field: getattr(odd, field) + moved})
+
+    assert told(journal)[-1] == (50, 50.01, "up")
+
+
 def test_nothing_is_seen_from_before_a_probe_was_left_out_to_after_it_came_back() -> None:
     journal = watched("").plan([service("s")], [], 3).sample(2, took=2).plan([service("s")], [probe()], 6)
 

@@ -9,7 +9,8 @@ so; 2, no bundle or wrong use. The steps are the functions `step_...` at the end
 checks. Not shown: that a sample is true (a stamp proves that bytes existed, not that they are right); what lies outside
 of [from, to); deductions, targets, readings, credits (`constat account` draws those again from the same lines); and,
 without a deposit, that there is no second journal that tells another story. Rules (S2, V1...) are those of Constat's
-accounting. Instants and durations are whole microseconds, UTC; spans are half-open. No check is an `assert`.
+accounting; `states.py`, beside this file, carries out those from samples to outages. Instants and durations are whole
+microseconds, UTC; spans are half-open. No check is an `assert`.
 """
 
 from __future__ import annotations

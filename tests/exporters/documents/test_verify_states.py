@@ -14,7 +14,10 @@ from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Instant, Span, Sp
 from collector.core.verdict import States
 from exporters.documents.verify import states as verify
 from tests import test_twin
+from tests.exporters import journals
+from tests.exporters.journals import BEGAN as T
 from tests.simulate.test_simulate import BEGAN, CALENDAR, CONTRACT, SMALL, lines_of, made
+from tests.strategies import renumbered
 
 STATES = ("up", "down", "edge")
 
@@ -91,6 +94,26 @@ def part(origin: str, lines: Sequence[Line], window: Span, as_of: Instant) -> ve
         if k in (0, len(lines) - 1) or first <= k < end or isinstance(line, Plan | Start)
     ]
     return told(origin, [encode(line) for line in kept], first, end, as_of)
+
+
+@pytest.mark.parametrize("changed", [{"done": 2 * SECOND}, {"slot": -200 * SECOND}])
+def test_a_line_that_contradicts_itself_sees_nothing_where_all_is_well(changed: dict[str, int]) -> None:
+    """T4, S2: done long after it was written, or asked under the plan before, among ok ones."""
+    begun = Start(seq=0, at=T, format=1, origin="o", vantage="v", version="1", python="3", boot="b", cut=0)
+    samples = [journals.sample("get", T + k * 10 * SECOND) for k in range(1, 12)]
+    odd = {key: getattr(samples[5], key) + by for key, by in changed.items()}
+    samples[5] = msgspec.structs.replace(samples[5], **odd)
+    told_: list[Line] = [begun, journals.plan(T), journals.clock(T), *samples]
+    lines: dict[str, list[Line]] = {"o": renumbered(told_)}
+    window, as_of = Span(T, T + 150 * SECOND), T + 200 * SECOND
+
+    compared(lines, whole(lines, as_of), window, as_of, "not-unavailable")
+    (seen,) = [
+        of["up"]
+        for name, of in verify.services(whole(lines, as_of), window, as_of, False).items()
+        if name == "storage"
+    ]
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("seed", range(40))
