@@ -42,6 +42,7 @@ PROGRAM_OF = {
     "systemd": "systemd-analyze",
     "iproute2": "ip",
     "e2fsprogs": "mkfs.ext4",
+    "poppler-utils": "pdftotext",
     "openssl": "openssl",
 }
 """Debian package → the program of it that the tests start; `make packages` installs exactly these."""

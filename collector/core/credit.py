@@ -63,7 +63,14 @@ class Entry(NamedTuple):
     """An amount that is credited, or asked for, for incidents of one or several months."""
 
     months: frozenset[Month]
+    """Empty where nobody said which: then it may be of any, and takes room from each."""
     amount: Cents
+
+    def may_be_of(self, month: Month) -> bool:
+        return not self.months or month in self.months
+
+    def may_be_since(self, first: Month) -> bool:
+        return not self.months or max(self.months) >= first
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Books:
 
         A claim is declared as one amount, so each of its months has to allow for all that is left of it.
         """
-        return sum((entry.amount for entry in self.entries if month in entry.months), Fraction(0))
+        return sum((entry.amount for entry in self.entries if entry.may_be_of(month)), Fraction(0))
 
     def base(self, window: Span, calendar: Calendar, penalty: Penalty) -> Base:
         """The mean of the last monthly invoices before the window's end (fewer if the account is younger).
@@ -109,7 +116,7 @@ class Books:
         """What is settled or asked for already, for incidents of the rolling year that ends then, or later:
         what came after shares a rolling year with the window too."""
         first = calendar.months_before(window_end, MONTHS["P1Y"])[0]
-        late = (entry.amount for entry in self.entries if max(entry.months) >= first)
+        late = (entry.amount for entry in self.entries if entry.may_be_since(first))
         return sum(late, Fraction(0))
 
 
@@ -136,7 +143,7 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
     credits = [d for d in of if d.kind == "credit"]
     # Of several invoices of one month the lowest counts: it leaves the customer least.
     invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
-    entries = [Entry(frozenset({d.month or ""}), Fraction(d.amount_cents or 0)) for d in credits]
+    entries = [Entry(frozenset({d.month} if d.month else ()), Fraction(d.amount_cents or 0)) for d in credits]
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE:
             given = [credit for credit in credits if is_credit_for(claim, credit)]

@@ -87,6 +87,11 @@ class Anchors:
         )
 
 
+def longer(pause: Duration) -> Duration:
+    """How long to wait after another failure, where it was `pause` before; 0 where it was none."""
+    return min(2 * pause, PAUSE_MAX) or PAUSE
+
+
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     ending = list(tasks)
     for task in ending:
@@ -220,7 +225,7 @@ class Keeper:
     # -------------------------------------------------------------------------------------------- on record
 
     def _failed(self, why: str) -> None:
-        self._pause = min(2 * self._pause, PAUSE_MAX) or PAUSE
+        self._pause = longer(self._pause)
         self._due = self._boot() + self._pause
         if self._away is not None:
             return  # it is known

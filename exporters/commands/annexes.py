@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from collector.core.account import settle
 from collector.core.record import Sample
 from collector.core.timeline import Span
 from collector.journal import passage, timestamp
 from collector.journal.excerpting import Cut
 from exporters.commands.journals import Drawn
+from exporters.commands.reporting import report_facts
 from exporters.documents import matching, report
 from exporters.documents.bundle.contents import Order
 from exporters.documents.report import LANGUAGES, Origin, Stamp
@@ -51,18 +51,13 @@ class Annexes:
 
     def reports(self, provider: Mapping[str, bytes]) -> dict[str, bytes]:
         """The report, once in each language."""
-        order, drawn = self.order, self.drawn
-        facts = report.gathered(
-            order.subject.kind,
-            order.subject.id,
-            span=order.subject.window,
-            filed=order.statement,
-            account=drawn.account,
-            settlement=settle(drawn.account),
-            effects=drawn.effects,
-            testimonies=[told.testimony for told in drawn.found.told],
-            places=drawn.places,
-            origins=[_origin(cut) for cut in order.cuts],
+        facts = report_facts(
+            self.drawn,
+            self.order.subject.kind,
+            self.order.subject.id,
+            span=self.order.subject.window,
+            filed=self.order.statement,
+            origins=[_origin(cut) for cut in self.order.cuts],
             provider=_decoded(provider),
         )
         return {f"report-{language}.pdf": report.render(facts, language) for language in LANGUAGES}

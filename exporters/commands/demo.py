@@ -26,6 +26,7 @@ from collector.journal import timestamp
 from exporters import query
 from exporters.commands import options, tables
 from exporters.commands.children import Children
+from exporters.commands.exhibit import Exhibit
 from exporters.commands.run import ourselves
 from exporters.commands.world import configured
 from exporters.documents import show
@@ -89,8 +90,15 @@ class _Demo:
             teller = _Teller(
                 self, world.contract, world.calendar, show.zone(world.contract.zone, utc=self._utc)
             )
-            with teller.showing() as tell:
-                ended = await self._watch(children, tell)
+            with teller.showing() as tell, (self._state / LOG).open("ab") as log:
+                exhibit = Exhibit(self._state, config, log, lambda: teller.ended)
+                teller.evidence = lambda: exhibit.said
+                showing = asyncio.create_task(_nothing() if provider.stamps.off else exhibit.run())
+                try:
+                    ended = await self._watch(children, tell)
+                finally:
+                    showing.cancel()
+                    await asyncio.wait([showing])
         if ended:
             click.echo((self._state / LOG).read_text("utf-8", "replace"), err=True, nl=False)
             children.raise_if_it_failed(ended)
@@ -120,6 +128,10 @@ class _Demo:
         return self._script
 
 
+async def _nothing() -> None:
+    """There is no evidence without a time stamp."""
+
+
 class _Teller:
     """Shows on a terminal one table, always anew; elsewhere one line for each change."""
 
@@ -128,6 +140,10 @@ class _Teller:
         self._began = wall_us()
         self._console = tables.console()
         self._known: dict[str, str] = {}
+        self.ended = ""
+        """The first outage that has ended."""
+        self.evidence: Callable[[], str] = str
+        """What is said of the evidence."""
 
     @contextmanager
     def showing(self) -> Iterator[Callable[[], None]]:
@@ -143,7 +159,12 @@ class _Teller:
             found = query.latest(self._of.state, self._contract)
         except JournalError:
             return None  # the collector has not written its first line yet
-        return query.observed(found, self._contract, self._calendar, wall_us()) if found.told else None
+        if not found.told:
+            return None
+        now = query.observed(found, self._contract, self._calendar, wall_us())
+        over = [one.id for one in now.account.outages if not one.open]
+        self.ended = self.ended or next(iter(over), "")
+        return now
 
     def _screen(self) -> RenderableType:
         now = self._observed()
@@ -166,6 +187,8 @@ class _Teller:
             tables.present(now, self._where),
             "",
             tables.outages(shown, self._where) if shown else "No outage yet.",
+            "",
+            f"Evidence: {self.evidence() or 'none yet'}",
             "",
             "Ctrl-C ends it.",
         )
@@ -198,6 +221,8 @@ class _Teller:
         self._tell("provider", "all is well" if scene.startswith("all is well") else scene)
         if stamped := self._stamped():
             self._tell("journal", stamped)
+        if evidence := self.evidence():
+            self._tell("evidence", evidence)
         if now is None:
             return
         for service in now.services:

@@ -5,7 +5,7 @@ from typing import Any
 
 from collector.core.account import settle
 from collector.core.timeline import Span
-from exporters.commands import comparison, journals
+from exporters.commands import comparison
 from exporters.commands.journals import Drawn
 from exporters.documents.report import Origin, ReportFacts, gathered
 from exporters.documents.report.facts import Kind
@@ -41,9 +41,7 @@ def report_facts(
         filed=filed,
         account=drawn.account,
         settlement=settle(drawn.account),
-        effects=journals.moves(
-            drawn.found.evidence(), drawn.world, drawn.account.as_of, drawn.windows, drawn.moved
-        ),
+        effects=drawn.effects,
         testimonies=[told.testimony for told in drawn.found.told],
         places=drawn.places,
         origins=origins,

@@ -22,7 +22,7 @@ def invoice(month: str | None, cents: int | None, id: str = "i") -> Declaration:
     return told(f"{id}-{month}", "invoice", month=month, amount_cents=cents)
 
 
-def credit(month: str, cents: int | None) -> Declaration:
+def credit(month: str | None, cents: int | None) -> Declaration:
     return told(f"c-{month}", "credit", claim="claim", month=month, amount_cents=cents)
 
 
@@ -69,6 +69,13 @@ def test_an_invoice_that_names_no_month_may_be_the_first_so_no_account_is_young_
 def test_credits_and_claims_that_say_no_amount_take_no_room() -> None:
     assert kept(credit("2026-08", None)).credited("2026-08") == 0
     assert kept(claim(None)).credited("2026-08") == 0
+
+
+def test_a_credit_that_names_no_month_may_be_of_any_so_it_takes_room_from_each_and_from_every_year() -> None:
+    found = kept(credit(None, 70))
+
+    assert [found.credited(month) for month in ("2020-01", "2026-08")] == [70, 70]
+    assert found.credited_since(day("2030-08-12"), calendar()) == 70
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A real collector and a real authority: an outage is stamped, and an authority's own costs no slot."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -11,7 +13,7 @@ from collector.host.openssl import verify_stamp
 from collector.journal import checkpoint, layout, timestamp, trust
 from tests.conftest import free_port, needs
 from tests.coverage_check import uncovered
-from tests.integration.world import Collector, probe, service, table
+from tests.integration.world import Collector, constat, probe, service, table
 from tests.servers.authority import Fault, Served
 from tests.test_daemon import Listener
 
@@ -106,3 +108,28 @@ def test_stamps_and_their_troubles_change_no_figure(tmp_path: Path) -> None:
     between = [line for line in anchors(collector) if start < line.at < end]
     assert between
     assert account["attainments"][0]["net"] == end - start
+
+
+def test_an_authority_that_a_reload_brings_stamps_and_check_knows_it(tmp_path: Path) -> None:
+    needs("openssl")
+    port = free_port()
+    with Served(tmp_path / "tsa") as tsa:
+        tables = [
+            service("site", "internal-network.availability", via="internal"),
+            probe("site", "tcp", f"127.0.0.1:{port}", service="site", **ASKED),
+        ]
+        new = table("authority", name="new", url=tsa.url, ca=str(tsa.ca), every="1 s")
+        with Collector(tmp_path / "collector", tables) as collector:
+            until(lambda: list(collector.state.glob("checkpoints/*/*.txt")), collector)
+            before = constat("check", "--config", str(collector.file)).stdout
+            collector.file.write_text(collector.file.read_text() + new.replace(".pem", ".gone"))
+            os.kill(collector.pid, signal.SIGHUP)
+            until(lambda: "event=reload taken=no" in collector.log.read_text(), collector)
+            collector.file.write_text(collector.file.read_text().replace(".gone", ".pem"))
+            os.kill(collector.pid, signal.SIGHUP)
+            until(lambda: anchors(collector), collector)
+            after = constat("check", "--config", str(collector.file)).stdout
+
+    assert "no [[authority]]: nobody but us" in before
+    assert "no [[authority]]" not in after
+    assert {line.authority for line in anchors(collector)} == {"new"}

@@ -40,11 +40,11 @@ def plan(*probes: Probe, at: Instant = NOON) -> Plan:
     return Plan(seq=0, at=at, contract="c", contract_sha256="", accounts=(), services=(), probes=probes)
 
 
-def start(journal: "Journal", key: str | None = None) -> record.Start:
+def start(origin: Origin, key: str | None = None) -> record.Start:
     """The first line of a run, with the key of the origin, unless told otherwise."""
     return record.Start(
-        seq=0, at=NOON, format=record.FORMAT, origin=journal.origin.name, vantage="paris", version="1",
-        python="3", boot="b", cut=0, key=str(journal.origin.key.vkey) if key is None else key,
+        seq=0, at=NOON, format=record.FORMAT, origin=origin.name, vantage="paris", version="1",
+        python="3", boot="b", cut=0, key=str(origin.key.vkey) if key is None else key,
     )  # fmt: skip
 
 

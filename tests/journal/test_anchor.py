@@ -83,6 +83,20 @@ class World:
         assert len({line.id for line in found}) == len(found)
         return [line.text or "" for line in found]
 
+    async def anchored_now(self, count: int) -> list[Anchor]:
+        """The anchor lines, once there are so many."""
+        async with asyncio.timeout(20):
+            while len(found := await self.anchored()) < count:  # noqa: ASYNC110 (a thread writes them)
+                await asyncio.sleep(0.05)
+        return found
+
+    async def noted(self, count: int) -> list[str]:
+        """The notes, once there are so many."""
+        async with asyncio.timeout(20):
+            while len(found := await self.notes()) < count:  # noqa: ASYNC110 (a thread writes them)
+                await asyncio.sleep(0.05)
+        return found
+
     def stamps(self) -> list[int]:
         return layout.stamp_numbers(self.checkpoints, NAME)
 
@@ -166,9 +180,7 @@ async def test_a_checkpoint_is_stamped_and_the_journal_says_so(
 ) -> None:
     async with world(tmp_path / "state", asked(tsa)) as at_work:
         number = await at_work.checkpoint()
-        await at_work.stamped(1)
-        await until(lambda: at_work.writer.synced > 0)
-        [line] = await at_work.anchored()
+        [line] = await at_work.anchored_now(1)
         notes = await at_work.notes()
 
     note = layout.checkpoint_path(at_work.checkpoints, number).read_bytes()
@@ -190,7 +202,7 @@ async def test_the_newest_checkpoint_is_stamped_once_and_no_sooner_than_agreed(
 ) -> None:
     async with world(tmp_path / "state", asked(tsa, every=HOUR)) as at_work:
         await at_work.checkpoint()
-        await at_work.stamped(1)
+        await at_work.anchored_now(1)
         await at_work.checkpoint()
         await at_work.checkpoint()
         at_work.boot = HOUR - 1
@@ -212,10 +224,8 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path, tsa: servers.Autho
     async with world(tmp_path / "state", asked(tsa, every=HOUR)) as at_work:
         await asyncio.sleep(0.3)
         assert at_work.stamps() == [1]  # the end of the first made a checkpoint, and its hour is not over
-        at_work.boot = HOUR
-        await at_work.stamped(2)
-        await asyncio.sleep(0.1)
-        lines = await at_work.anchored()
+        await tried(tsa, at_work, 1)
+        lines = await at_work.anchored_now(2)
 
     assert len(tsa.asked) == len(at_work.stamps()) == len(lines) == 2
 
@@ -229,12 +239,12 @@ async def test_two_authorities_stamp_side_by_side_and_one_that_is_down_holds_up_
         async with world(tmp_path / "state", *authorities) as at_work:
             await at_work.checkpoint()
             await at_work.stamped(1)
+            await at_work.noted(1)
             await other.up()
             at_work.boot = anchor.PAUSE
             await until(lambda: layout.stamp_numbers(at_work.checkpoints, "other"))
             await until(lambda: (at_work.checkpoints / "000001.other.tsr").exists())
-            await asyncio.sleep(0.1)
-            told = {line.authority for line in await at_work.anchored()}
+            told = {line.authority for line in await at_work.anchored_now(2)}
 
     assert told == {NAME, "other"}
 
@@ -262,10 +272,8 @@ async def test_trouble_and_its_end_are_told_once_each_in_the_journal_and_in_the_
         assert (at_work.stamps(), await at_work.anchored()) == ([], [])
         tsa.fault = Fault.NONE
         await tried(tsa, at_work, 1)
-        await at_work.stamped(1)
-        await asyncio.sleep(0.2)
-        notes = await at_work.notes()
-        anchored = await at_work.anchored()
+        anchored = await at_work.anchored_now(1)
+        notes = await at_work.noted(2)
 
     assert len(first) == 1
     assert first[0].startswith("authority test: no time stamp yet: ")
@@ -281,30 +289,36 @@ async def test_an_authority_that_went_away_is_told_with_the_time_of_its_last_sta
 ) -> None:
     async with world(tmp_path / "state", asked(tsa)) as at_work:
         await at_work.checkpoint()
-        await at_work.stamped(1)
+        await at_work.anchored_now(1)
         await tsa.down()
         at_work.boot += MINUTE
         await at_work.checkpoint()
-        await asyncio.sleep(0.2)
-        [note] = await at_work.notes()
+        [note] = await at_work.noted(1)
 
     assert note.startswith("authority test: no time stamp since 20")
     assert "Cannot connect" in note or "Connect call failed" in note
 
 
-async def test_pauses_grow_up_to_ten_minutes(tmp_path: Path, tsa: servers.Authority) -> None:
+def test_pauses_grow_up_to_ten_minutes() -> None:
+    pauses = [0]
+    for _ in range(8):
+        pauses.append(anchor.longer(pauses[-1]))
+
+    assert [pause // SECOND for pause in pauses] == [0, 15, 30, 60, 120, 240, 480, 600, 600]
+
+
+async def test_one_that_failed_is_not_asked_again_before_its_pause_is_over(
+    tmp_path: Path, tsa: servers.Authority
+) -> None:
     tsa.fault = Fault.ERROR
-    pauses = [15, 30, 60, 120, 240, 480, 600, 600]
     async with world(tmp_path / "state", asked(tsa)) as at_work:
         await at_work.checkpoint()
-        for number, pause in enumerate(pauses, start=1):
-            await until(lambda: len(tsa.asked) == number)  # noqa: B023 (called at once)
-            await asyncio.sleep(0.05)
-            at_work.boot += pause * SECOND - 1
-            await asyncio.sleep(0.05)
-            assert len(tsa.asked) == number
-            at_work.boot += 1
-        await until(lambda: len(tsa.asked) == len(pauses) + 1)
+        await at_work.noted(1)
+        at_work.boot = anchor.PAUSE - 1
+        await asyncio.sleep(0.1)
+        assert len(tsa.asked) == 1
+        at_work.boot = anchor.PAUSE
+        await until(lambda: len(tsa.asked) == 2)
 
 
 async def test_one_that_never_answers_is_left_at_once_at_the_end(
@@ -330,13 +344,11 @@ async def test_clocks_that_differ_are_on_record_and_the_stamp_is_kept(
     async with world(tmp_path / "state", asked(tsa, policy="")) as at_work:
         for number in range(1, 4):
             await at_work.checkpoint()
-            await at_work.stamped(number)
-            await asyncio.sleep(0.05)
+            anchored = await at_work.anchored_now(number)
             if number == 2:
                 tsa.clock = timedelta(0)
             at_work.boot += MINUTE
-        notes = await at_work.notes()
-        anchored = await at_work.anchored()
+        notes = await at_work.noted(2)
 
     assert len(anchored) == 3
     assert [note.partition(":")[2].partition(":")[0] for note in notes] == [
@@ -353,8 +365,7 @@ async def test_a_name_that_is_pinned_to_another_authority_gives_no_stamp(
     async with world(tmp_path / "state", asked(tsa, ca=tsa.rogue.ca)) as at_work:
         at_work.boot = HOUR
         await at_work.checkpoint()
-        await asyncio.sleep(0.3)
-        [note] = await at_work.notes()
+        [note] = await at_work.noted(1)
 
     assert "expected the certificates that test is pinned to" in note
     assert [kept.ca.read_bytes() for kept in trust.kept(tmp_path / "state")] == [tsa.ca.read_bytes()]
@@ -368,8 +379,7 @@ async def test_a_mistake_of_ours_costs_no_line_and_is_told(
         number = await at_work.checkpoint()
         layout.checkpoint_path(at_work.checkpoints, number).write_bytes(b"no checkpoint")
         at_work.anchors.renew([asked(tsa)])
-        await until(lambda: "stamps=none" in caplog.text)
-        [note] = await at_work.notes()
+        [note] = await at_work.noted(1)
 
     assert "expected text, an empty line and signature lines" in note
     assert [r for r in caplog.records if r.exc_info and r.levelno == logging.ERROR]
@@ -389,7 +399,8 @@ async def test_a_stamp_whose_line_a_crash_took_gets_its_line_once(
         layout.replace(layout.stamp_path(at_work.checkpoints, number, NAME, end), data)
     for _ in range(2):
         async with world(tmp_path / "state", asked(tsa, every=HOUR)) as at_work:
-            await asyncio.sleep(0.3)
+            anchored = await at_work.anchored_now(1)
+            await asyncio.sleep(0.1)
             anchored = await at_work.anchored()
 
     assert [line.token for line in anchored].count(sha256(stamped.tsr).hexdigest()) == 1
@@ -411,9 +422,7 @@ async def test_a_damaged_stamp_gets_no_line_and_stays_as_it_is(
     async with world(tmp_path / "state", asked(tsa)) as at_work:
         at_work.boot = HOUR
         await at_work.checkpoint()
-        await until(lambda: len(at_work.stamps()) > 1)
-        await asyncio.sleep(0.1)
-        anchored = await at_work.anchored()
+        anchored = await at_work.anchored_now(1)
 
     assert answer.read_bytes() == before
     assert sha256(before).hexdigest() not in [line.token for line in anchored]
@@ -434,12 +443,10 @@ async def test_without_openssl_a_stamp_waits_for_its_line(
         with monkeypatch.context() as without:
             without.setenv("PATH", "/nowhere")
             at_work.anchors.renew([asked(tsa)])
-            await asyncio.sleep(0.2)
-            [told] = await at_work.notes()
+            [told] = await at_work.noted(1)
             assert "install the package openssl" in told
         at_work.boot += anchor.PAUSE
-        await asyncio.sleep(0.3)
-        [line] = await at_work.anchored()
+        [line] = await at_work.anchored_now(1)
         assert line.token == sha256(stamped.tsr).hexdigest()
 
 

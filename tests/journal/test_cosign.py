@@ -157,10 +157,14 @@ async def test_one_that_saw_more_than_there_is_has_seen_lines_that_are_gone(tmp_
 async def test_lines_of_others_in_an_answer_are_not_kept(tmp_path: Path) -> None:
     journal = begun(tmp_path)
     number = grown(journal)
-    with WitnessServer() as server, WitnessServer("another.example") as other:
+    with (
+        WitnessServer() as server,
+        WitnessServer("another.example") as other,
+        WitnessServer("witness.example") as namesake,
+    ):
         assert journal.place.checkpoints is not None
         text = note.parse(layout.checkpoint_path(journal.place.checkpoints, number).read_bytes()).text
-        server.instead = other.cosignature(text).line() + server.cosignature(text).line()
+        server.instead = b"".join(one.cosignature(text).line() for one in (other, namesake, server))
         await Cosigning(journal.place, known(server, journal)).cosign(number)
     journal.close()
 

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collector.core import record
 from collector.core.record import Gap, Sample
 from collector.core.timeline import SECOND
+from collector.journal import keys
 from collector.journal.origin import open_origin
 from collector.journal.reader import origins
 from collector.journal.writer import Writer
 from tests.conftest import needs, needs_root
-from tests.journal.lines import NOON, child, everything, plan, probe, raw_lines, sample
+from tests.journal.lines import NOON, child, everything, plan, probe, raw_lines, sample, signers, start
 
 MIB = 1 << 20
 
@@ -197,3 +199,31 @@ def test_nothing_that_was_reported_on_disk_is_lost_to_a_power_cut(tmp_path: Path
                 assert (again.name, again.recovered.state.size) == (place.name, len(read_))
             again.release()
         copy.unlink()
+
+
+async def test_a_key_that_is_to_take_over_while_the_disk_is_full_does_so_once_there_is_room(
+    disk: Path,
+) -> None:
+    writer = Writer(open_origin(disk, "paris", "m"), now=lambda: NOON, boot=lambda: 0)
+    writer.open()
+    writer.append(start(writer.origin))
+    assert await writer.flush()
+    old, name = writer.origin.key.vkey, writer.origin.name
+    new = keys.make(keys.next_path(disk, name), name)
+    ballast = disk / "ballast"
+    fill(ballast)
+    # Big enough that it does not fit into what is left of a block.
+    writer.append(msgspec.structs.replace(sample(NOON), facts={"body": "x" * 5000}))
+    writer.rotate(new)
+    assert not await writer.flush()
+    assert writer.origin.key.vkey == old
+    ballast.unlink()
+    assert await writer.flush()
+    assert await writer.close()
+
+    lines = [record.decode(line) for line in raw_lines(writer.origin.place)]
+    assert [line.key for line in lines if isinstance(line, record.Rotate)] == [str(new.vkey)]
+    assert signers(writer.origin.place)[-1] == new.vkey
+    again = open_origin(disk, "paris", "m")
+    assert (again.new, again.key.vkey) == (False, new.vkey)
+    again.release()

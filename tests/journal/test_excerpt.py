@@ -59,7 +59,7 @@ def stamped(journal: Journal, number: int) -> None:
 def five_hours(state: Path, hours: Sequence[int] = range(5)) -> OriginDir:
     """An origin with some lines of each type, `EACH` samples an hour; every other checkpoint is stamped."""
     journal = Journal(state)
-    journal.append([made.start(journal), plan(probe("api")), clock(NOON)])
+    journal.append([made.start(journal.origin), plan(probe("api")), clock(NOON)])
     for number, hour in enumerate(hours):
         at = NOON + hour * HOUR
         for k in range(0, EACH, 100):
@@ -217,7 +217,7 @@ def test_an_extract_has_the_gaps_of_its_probes(tmp_path: Path) -> None:
         Gap(seq=0, at=NOON + k, probes=(name,), from_=NOON, to=NOON + 1, reason=GapReason.LAG)
         for k, name in enumerate(("api", "other", "*"))
     ]
-    journal.append([made.start(journal), plan(probe("api"), probe("other")), *gaps])
+    journal.append([made.start(journal.origin), plan(probe("api"), probe("other")), *gaps])
     journal.close()
     origin = whole(journal.place)
     cut = excerpting.extract(journal.place, origin.head, Span(NOON, NOON + HOUR), 0, ["api"])
@@ -286,7 +286,7 @@ def test_laws_any_excerpt_delivers_the_lines_of_the_whole_journal(
     """Of the stretch all, outside of it some, nowhere another; whatever hours, batches and checkpoints."""
     state = tmp_path_factory.mktemp("law")
     journal = Journal(state)
-    journal.append([made.start(journal), plan(probe("api")), clock(NOON)])
+    journal.append([made.start(journal.origin), plan(probe("api")), clock(NOON)])
     hour = 0
     for _ in range(data.draw(st.integers(1, 5))):
         hour += data.draw(st.integers(0, 3))

@@ -39,6 +39,17 @@ def test_a_key_is_made_for_its_owner_alone_and_found_again(tmp_path: Path) -> No
     assert key.vkey.verifies(again.sign(b"x"), b"x")
 
 
+def test_what_a_crash_left_of_one_is_no_hindrance_and_opens_it_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir(mode=0o700)
+    left = tmp_path / "keys" / f".{NAME}.pem.tmp"
+    left.write_bytes(b"x" * 1000)
+    left.chmod(0o644)
+    made(tmp_path)
+
+    assert found(tmp_path) is not None
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == [f"{NAME}.pem"]
+
+
 def test_no_key_takes_the_place_of_another(tmp_path: Path) -> None:
     key = made(tmp_path)
     with pytest.raises(FileExistsError):

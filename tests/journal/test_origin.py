@@ -163,7 +163,7 @@ def test_a_damaged_identity_costs_its_origin_and_nothing_else(tmp_path: Path) ->
 def begun(state: Path) -> Journal:
     """An origin with its first lines."""
     journal = Journal(state)
-    journal.append([start(journal)])
+    journal.append([start(journal.origin)])
     journal.samples(3)
     return journal
 
@@ -179,7 +179,7 @@ def test_an_origin_has_a_key_from_the_first_and_all_its_checkpoints_are_signed_b
     key = journal.origin.key.vkey
     journal.close()
     again = Journal(tmp_path)
-    again.append([start(again)])
+    again.append([start(again.origin)])
     again.close()
 
     assert key.name == journal.origin.name
@@ -252,7 +252,7 @@ def test_an_origin_of_a_version_without_keys_gets_one_and_its_next_start_line_st
     tmp_path: Path,
 ) -> None:
     journal = Journal(tmp_path)
-    journal.append([start(journal, key="")])
+    journal.append([start(journal.origin, key="")])
     journal.samples(3)
     journal.close()
     shutil.rmtree(tmp_path / "keys")
@@ -266,7 +266,7 @@ def test_an_origin_of_a_version_without_keys_gets_one_and_its_next_start_line_st
         again = Journal(tmp_path)
         assert (again.origin.name, again.origin.new) == (journal.origin.name, False)
         assert identity(again)["key"] == str(again.origin.key.vkey)
-        again.append([start(again)])
+        again.append([start(again.origin)])
         again.close()
 
     key = again.origin.key.vkey

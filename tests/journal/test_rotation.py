@@ -39,7 +39,7 @@ def rotated(journal: Journal) -> None:
 def went_on(state: Path) -> Journal:
     """Another start, which takes the key that waits as the collector does; closed in good order."""
     again = Journal(state)
-    again.append([start(again)])
+    again.append([start(again.origin)])
     key = keys.coming(state, again.origin.name)
     if key is not None:
         rotated(again)
@@ -139,6 +139,18 @@ def test_a_crash_after_the_line_leaves_the_new_key_in_force_wherever_it_came(
     assert everything(again.place)[1] == []
 
 
+def test_a_key_that_waits_does_not_stand_in_for_one_that_is_gone(tmp_path: Path) -> None:
+    """No line says that it may sign."""
+    journal = begun(tmp_path)
+    journal.close()
+    waiting(journal)
+    keys.path(tmp_path, journal.origin.name).unlink()
+
+    again = Journal(tmp_path)
+    assert again.origin.new
+    again.close()
+
+
 def test_a_key_that_signs_already_is_not_rotated_to(tmp_path: Path) -> None:
     journal = begun(tmp_path)
 
@@ -179,14 +191,12 @@ from collector.journal.origin import open_origin
 from collector.journal.writer import Writer
 from tests.journal.lines import sample, start
 def now(): return time.time_ns() // 1000
-class Begun:
-    def __init__(self, origin): self.origin = origin
 async def main():
     state = Path(sys.argv[1])
     origin = open_origin(state, "paris", "m")
     writer = Writer(origin, now=now, boot=lambda: time.monotonic_ns() // 1000)
     writer.open()
-    writer.append(start(Begun(origin)))
+    writer.append(start(origin))
     while True:
         if not keys.next_path(state, origin.name).exists():
             keys.make(keys.next_path(state, origin.name), origin.name)

@@ -148,13 +148,18 @@ def info(**parts: str) -> str:
     return _value(0x30, *{**usual, **parts}.values())
 
 
-def answer(contents: str = "", status: str = "3003020100") -> bytes:
-    """A whole response around a TSTInfo."""
-    octets = _value(0xA0, _value(0x04, contents or info()))
-    stamped = _value(0x30, "060b2a864886f70d0109100104", octets)
-    signed = _value(0x30, "020103", "3100", stamped, "3100")
-    token = _value(0x30, "06092a864886f70d010702", _value(0xA0, signed))
-    return bytes.fromhex(_value(0x30, status, token))
+LEVELS = ("octets", "stamped", "signed", "wrapped", "token", "response")
+
+
+def answer(contents: str = "", status: str = "3003020100", more: str = "") -> bytes:
+    """A whole response around a TSTInfo; with a null too many at the level `more`."""
+    null = {level: NULL if level == more else "" for level in LEVELS}
+    octets = _value(0xA0, _value(0x04, contents or info()), null["octets"])
+    stamped = _value(0x30, "060b2a864886f70d0109100104", octets, null["stamped"])
+    signed = _value(0x30, "020103", "3100", stamped, "3100", null["signed"])
+    wrapped = _value(0xA0, signed, null["wrapped"])
+    token = _value(0x30, "06092a864886f70d010702", wrapped, null["token"])
+    return bytes.fromhex(_value(0x30, status, token, null["response"]))
 
 
 def _value(tag: int, *contents: str) -> str:
@@ -272,6 +277,14 @@ def test_a_stamp_with_modifications_is_one_and_what_grants_nothing_is_none() -> 
         timestamp.parse(
             answer(status=_value(0x30, "020109", _value(0x30, _value(0x0C, b"bad\nline".hex())), "03020122"))
         )
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_may_follow_at_any_level(level: str) -> None:
+    """What another reader might take for the stamped contents."""
+    assert timestamp.parse(answer()).serial == 7
+    with pytest.raises(StampError, match=r"expected its end at byte \d+, got 2 bytes more"):
+        timestamp.parse(answer(more=level))
 
 
 def test_nothing_may_follow_and_nothing_may_be_longer_than_a_megabyte() -> None:

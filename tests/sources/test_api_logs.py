@@ -326,6 +326,7 @@ async def test_a_crash_between_declaration_and_journal_doubles_nothing(night: Ni
     await night.gatherer.look(night.ready)
     await night.stop()
     await night.start()
+    night.pass_(5 * SECOND)
     await night.gatherer.look(night.ready)
     night.inbox = Inbox(night.state, night.writer, now=night.clock.now)
     while await night.inbox.take():

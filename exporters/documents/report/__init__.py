@@ -9,7 +9,7 @@ from exporters.documents.report.facts import Origin, ReportFacts, Stamp, gathere
 from exporters.documents.report.typeset import pdf
 from exporters.documents.report.voice import LANGUAGES, Language, Voice
 
-__all__ = ["LANGUAGES", "Language", "Origin", "ReportFacts", "Stamp", "gathered", "render"]
+__all__ = ["LANGUAGES", "Language", "Origin", "ReportFacts", "Stamp", "content", "gathered", "render"]
 
 CHAPTERS = 12
 """So many figures are told in full; the first page lists the others."""
@@ -28,12 +28,12 @@ def render(report: ReportFacts, language: Language) -> bytes:
         # The template fills these two in.
         "page": voice("page", n="{n}", of="{of}"),
         "attachment": voice("attachment"),
-        "blocks": list(blocks(report, voice)),
+        "blocks": list(content(report, voice)),
     }
     return pdf(document, {"statement.json": report.statement}, as_of)
 
 
-def blocks(report: ReportFacts, voice: Voice) -> Iterator[Block]:
+def content(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     """All of it, in order."""
     yield from summary.page(report, voice)
     for group in report.groups[:CHAPTERS]:

@@ -11,6 +11,10 @@ Block: TypeAlias = dict[str, Any]
 Style: TypeAlias = Literal["", "lead", "quiet", "good", "bad", "unsure"]
 
 
+NARROW, BROKEN = 40, 16
+"""A word in a table that has more characters than the one may be broken after each time the other."""
+
+
 def heading(text: str, level: int = 1) -> Block:
     return {"b": "heading", "t": text, "level": level}
 
@@ -44,11 +48,21 @@ def table(
     return {
         "b": "table",
         "head": list(head),
-        "rows": [list(row) for row in rows],
+        "rows": [[narrow(cell) for cell in row] for row in rows],
         "widths": list(widths),
         "right": list(right),
         "mono": list(mono),
     }
+
+
+def narrow(text: str) -> str:
+    """A text whose long words may be broken: a column is no wider than an id of a request."""
+    return " ".join(
+        "\u200b".join(word[k : k + BROKEN] for k in range(0, len(word), BROKEN))
+        if len(word) > NARROW
+        else word
+        for word in text.split(" ")
+    )
 
 
 def answer(rows: Iterable[tuple[str, str, Style]]) -> Block:

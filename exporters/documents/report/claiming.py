@@ -76,7 +76,7 @@ def state(one: Claim, voice: Voice) -> str:
             against = (
                 voice("labelled", name=flag, told=voice.term("flag", flag)) for flag in asking.blocked_by(one)
             )
-            return voice("claim-blocked", against="; ".join(against))
+            return voice("claim-blocked", against=voice.join(against))
 
 
 def _met(need: Need) -> bool:
@@ -123,7 +123,7 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
         ]
     else:
         steps = (f"< {voice.digits(t.below)}: {voice.digits(t.credit)}" for t in penalty.tiers)
-        rows.append((voice("label-formula"), voice("formula-tiers", steps="; ".join(steps))))
+        rows.append((voice("label-formula"), voice("formula-tiers", steps=voice.join(steps))))
         rows.append((voice("label-of-base"), fraction(share_of_base(found.target, attained, penalty))))
     if one.share != share_of_base(found.target, attained, penalty):
         reading = next(r for r in report.context.contract.readings if r.id == "no-formula")
@@ -210,7 +210,7 @@ def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block
             [
                 voice.term("need", need.what),
                 voice("need-met" if _met(need) else "need-missing"),
-                "; ".join(told),
+                voice.join(told),
             ]
         )
     yield table([voice(f"heads.{head}") for head in ("need", "met", "reference")], rows, [4, 0, 6])
@@ -283,7 +283,7 @@ def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
                 voice("reading-of", id=reading.id, clause=voice.clause(reading.clause)),
                 voice.reading(reading, choice),
                 voice.reading(reading, effect.choice),
-                "; ".join(told),
+                voice.join(told),
             ]
         )
     if rows:

@@ -67,7 +67,7 @@ def closeup(facts: ReportFacts, outage: Outage, one: Attainment | None, voice: V
     probes = [w for w in heard if not w.control]
     controls = [w for w in heard if w.control]
     for witness in [*probes[:LANES], *controls[:LANES]]:
-        word = "control-of" if witness.control else "probe-of"
+        word = "lane-control" if witness.control else "lane-probe"
         label = voice(word, probe=witness.watcher.probe, vantage=witness.watcher.vantage)
         lanes.append((label, _states(window, _of(facts.seen, witness.watcher))))
     if one is not None:

@@ -213,7 +213,7 @@ def declared(one: Deduction, report: ReportFacts, voice: Voice) -> Iterator[str]
     yield voice("declared", id=one.id, standing=voice.term("standing", one.standing), by=one.by) + place
     spans = [voice.span(span) for span in one.spans[:SHOWN]]
     more = len(one.spans) - len(spans)
-    yield "; ".join(spans) + (f" {voice('and-more', more=more)}" if more else "")
+    yield voice.join(spans) + (f" {voice('and-more', more=more)}" if more else "")
     times = [("sent", one.sent), ("received", one.received)]
     told = ", ".join(voice(f"notice-{word}", at=voice.at(at)) for word, at in times if at is not None)
     if told:
@@ -233,7 +233,7 @@ def _idle(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[str]:
             continue
         if scopes & {*deduction.scope} and intersection(deduction.spans, (one.window.span,)):
             word = deduction.standing if deduction.standing in ("refused", "proposed") else "nothing-left"
-            told = "; ".join(declared(deduction, report, voice))
+            told = voice.join(declared(deduction, report, voice))
             yield voice(
                 "idle-one",
                 kind=voice.term("deduction", deduction.kind),
@@ -365,7 +365,7 @@ def _said(silence: Silence | None, voice: Voice) -> str:
         found = Counter({what: number for (of, what), number in silence.counts.items() if of == vantage})
         usual = [f"{number} {_heard(what, voice)}" for what, number in found.most_common(USUAL)]
         told.append(voice("vantage-said", vantage=vantage, what=", ".join(usual) or voice("no-line")))
-    return "; ".join(told)
+    return voice.join(told)
 
 
 def _heard(what: str, voice: Voice) -> str:

@@ -184,7 +184,7 @@ def _facts(sample: Sample, voice: Voice, only: Sequence[str] | None = None) -> s
     told += [
         f"{name} {value}" for name, value in sorted(sample.facts.items()) if only is None and name not in OWN
     ]
-    return "; ".join(told) or voice("no-facts")
+    return voice.join(told) or voice("no-facts")
 
 
 def _answered(one: Witness, voice: Voice) -> str:
@@ -213,10 +213,10 @@ def annex(report: ReportFacts, voice: Voice) -> Iterator[Block]:
         rows = [_row(cited, voice) for cited in first]
         if last:
             more = len(samples) - ROWS
-            rows.append(["…", voice("more-samples", samples=voice.count(more, "sample")), "", "", ""])
+            rows.append(["…", "", "", voice("more-samples", samples=voice.count(more, "sample")), ""])
             rows += [_row(cited, voice) for cited in last]
         heads = ("seq", "sent", "took", "came-to", "provider")
-        yield table([voice(f"heads.{head}") for head in heads], rows, [0, 0, 0, 5, 8], right=(0, 2))
+        yield table([voice(f"heads.{head}") for head in heads], rows, [0, 0, 0, 4, 7], right=(0, 2))
 
 
 def _row(cited: Cited, voice: Voice) -> Sequence[str]:

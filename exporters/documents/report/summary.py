@@ -131,7 +131,8 @@ def _seen(report: ReportFacts, voice: Voice) -> str:
         for outcome, reason in one.counts
         if outcome is Outcome.OK
     )
-    return f"{told} {voice('seen-controls', answered=show.grouped(answered), asked=show.grouped(asked))}"
+    word = "seen-controls" if answered == asked else "seen-some-controls"
+    return f"{told} {voice(word, answered=show.grouped(answered), asked=show.grouped(asked))}"
 
 
 def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:

@@ -15,7 +15,15 @@ FOLDED = 72
 """A word that is longer may be broken anywhere, so that no name runs off the page."""
 
 # What the fonts of the package have a glyph for, and nothing that changes the direction of text around it.
-_SHOWN = ((0x20, 0x7E), (0xA0, 0xAC), (0xAE, 0x17F), (0x391, 0x3C9), (0x2010, 0x2014), (0x2018, 0x201E))
+_SHOWN = (
+    (0x20, 0x7E),
+    (0xA0, 0xAC),
+    (0xAE, 0x17F),
+    (0x391, 0x3A1),
+    (0x3A3, 0x3C9),
+    (0x2010, 0x2014),
+    (0x2018, 0x201E),
+)
 _SHOWN_ALONE = frozenset("…€→≤≥≠−≈×\u200b•›‹")  # noqa: RUF001
 
 

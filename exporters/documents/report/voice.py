@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from fractions import Fraction
@@ -78,6 +78,10 @@ class Voice:
     def _written(self, number: str) -> str:
         return number.replace(".", ",") if self.language == "fr" else number
 
+    def join(self, parts: Iterable[str]) -> str:
+        """Parts of a sentence that are sentences themselves."""
+        return (f"{show.SPACE}; " if self.language == "fr" else "; ").join(parts)
+
     # ----------------------------------------------------------------------------------------------- times
 
     def at(self, instant: Instant) -> str:
@@ -112,7 +116,10 @@ class Voice:
         day, rest = show.instant(instant, self.where).split(" ")
         year, month, number = day.split("-")
         clock = rest[:-6].rstrip("0") if "." in rest else rest[:-6]
-        told = self("day", year=year, month=self.term("month", month), number=number.lstrip("0"))
+        number = number.lstrip("0")
+        if number == "1" and self.language == "fr":
+            number = "1er"
+        told = self("day", year=year, month=self.term("month", month), number=number)
         return told, self._written(clock), f"UTC{rest[-6:]}"
 
     def until(self, instant: Instant) -> str:

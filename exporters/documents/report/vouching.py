@@ -39,7 +39,7 @@ def quality(report: ReportFacts, voice: Voice) -> Iterator[Block]:
                 str(one.lines),
                 voice("not-stated") if one.worst is None else voice.long(one.worst),
                 show.grouped(one.unbounded),
-                "; ".join(steps) or voice("none"),
+                voice.join(steps) or voice("none"),
             ]
         )
     heads = ("origin", "vantage", "source", "clock-lines", "bound", "unbounded", "steps")
@@ -139,7 +139,7 @@ def _served(entries: Sequence[Mapping[str, Any]], voice: Voice) -> Iterator[Bloc
                 ]
                 for entry in entries[:ENTRIES]
             ),
-            [3, 6, 3, 4, 0, 0, 0],
+            [4, 9, 4, 4, 0, 0, 0],
         )
         yield from _more(len(entries), voice)
 
@@ -159,7 +159,7 @@ def verification(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     for one in report.origins:
         yield from _origin(report, one, voice)
     if report.deposits:
-        yield say(voice("deposited", where="; ".join(report.deposits)))
+        yield say(voice("deposited", where=voice.join(report.deposits)))
     else:
         yield say(voice("no-deposit"), "unsure")
     yield code(COMMANDS)

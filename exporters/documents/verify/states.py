@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import defaultdict
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 SECOND = 1_000_000
 NEVER, FOR_EVER = -(1 << 62), 1 << 62
@@ -104,7 +104,18 @@ def no_float(text: str) -> Any:
     raise ValueError(f"{text[:40]}, which is no whole number")
 
 
-decode: Callable[[str], Any] = json.JSONDecoder(parse_float=no_float, parse_constant=no_float).decode
+_scan = json.JSONDecoder(parse_float=no_float, parse_constant=no_float).scan_once  # type: ignore[attr-defined]
+
+
+def decode(text: str) -> Any:
+    """What JSON says that has whole numbers only; white space may follow it, and nothing else."""
+    try:
+        found, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError(f"no JSON: {text[:40]!r}") from None
+    if end != len(text) and text[end:].strip():
+        raise ValueError(f"more than JSON: {text[end : end + 40]!r}")
+    return found
 
 
 class Origin:

@@ -20,9 +20,10 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from hashlib import sha256
 from itertools import accumulate, zip_longest
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 sys.dont_write_bytecode = True  # else the bundle would hold a file that no manifest lists
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also under -I and -P
@@ -58,10 +59,10 @@ def utc(instant: int) -> str:
 # ----------------------------------------------------------------------------------------------------- trees (RFC 6962)
 
 def leaf_of(line: bytes) -> bytes:
-    return hashlib.sha256(b"\0" + line).digest()
+    return sha256(b"\0" + line).digest()
 
 def node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\1" + left + right).digest()
+    return sha256(b"\1" + left + right).digest()
 
 def grow(peaks: list[bytes], size: int, leaf: bytes) -> None:
     """Appends to a tree, kept as its peaks: one complete subtree for each binary one of its size."""
@@ -69,7 +70,7 @@ def grow(peaks: list[bytes], size: int, leaf: bytes) -> None:
     peaks.append(leaf)
 
 def root_of(peaks: list[bytes]) -> bytes:
-    found = peaks[-1] if peaks else hashlib.sha256().digest()
+    found = peaks[-1] if peaks else sha256().digest()
     for peak in peaks[-2::-1]: found = node(peak, found)
     return found
 
@@ -105,9 +106,6 @@ def openssl(*arguments: str) -> str:
                               stderr=subprocess.STDOUT, env=environ, timeout=60, check=False)
     except FileNotFoundError: raise NotShown("the openssl command is not there") from None
     return "" if done.returncode == 0 else " ".join(done.stdout.decode("ascii", "replace").split())[-300:] or "no"
-
-def at_once(check: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
-    with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool: return list(pool.map(check, of))
 
 def der(data: bytes, *path: int) -> list[tuple[int, bytes]]:
     """(tag, contents) of the DER values that stand one after the other, in the one that `path` leads to."""
@@ -145,12 +143,16 @@ class Bundle:
     """What the steps share. What one of them adds, others miss where it failed."""
     def __init__(self, root: Path, deposits: list[Path], lag: int, scratch: Path) -> None:
         self.root, self.deposits, self.lag, self.scratch, self.at = root, deposits, lag, scratch, str(root)
+        self.pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)  # of those who wait for openssl
 
     def __getattr__(self, name: str) -> Any:
         raise NotShown("it rests on a step that failed")
 
-    def read(self, name: str, most: int = FILE_MOST) -> bytes:
+    def read(self, name: str) -> bytes:
         self.at = name
+        return self.within(name, FILE_MOST)
+
+    def within(self, name: str, most: int) -> bytes:
         must(self.files.get(name, FOR_EVER) <= most, name, f"a file of at most {most} bytes", "none")
         return (self.root / name).read_bytes()
 
@@ -179,14 +181,16 @@ class Bundle:
         trust, query = f"data/trust/{response.split('.')[-2]}", response[:-1] + "q"
         if f"{trust}.pem" not in self.files: trust = response[:-4]  # of a renewal, which may have a new authority
         try:
-            stamp, asked = Stamp(self.read(response, TOKEN_MOST)), der(self.read(query, TOKEN_MOST))
-            wanted = self.json(f"{trust}.json")["policy"] if f"{trust}.json" in self.files else None
+            stamp, asked = Stamp(self.within(response, TOKEN_MOST)), der(self.within(query, TOKEN_MOST))
+            told = self.within(f"{trust}.json", TOKEN_MOST).decode() if f"{trust}.json" in self.files else "{}"
+            wanted = decode(told).get("policy")
             imprint, policy = SHA256 + bytes.fromhex(self.digest(name)), dotted(stamp.policy[1])
             must(stamp.imprint[1] == imprint, response, f"the imprint of {name}", stamp.imprint[1].hex())
             must(wanted in (None, "", policy), f"{response}: policy", wanted, policy)
             fields = [(2, b"\1"), stamp.imprint, *stamp.nonce, (1, b"\xff")]
-            must(len(asked) == 1 and der(asked[0][1]) == fields, query, "the query that was answered", "another")
-        except (ValueError, LookupError, TypeError) as error:
+            same = len(asked) == 1 and asked[0][0] == 0x30 and der(asked[0][1]) == fields
+            must(same, query, "the query that was answered", "another")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Wrong(response, "an answer as of RFC 3161", repr(error)) from None
         paths = [str(self.root / one) for one in (name, response, f"{trust}-chain.pem", f"{trust}.pem")]
         command = ["ts", "-verify", "-data", paths[0], "-in", paths[1], "-partial_chain"]
@@ -194,7 +198,8 @@ class Bundle:
         why = openssl(*command, "-CAfile", paths[3], "-attime", str(stamp.gen_time // SECOND))
         if not why and f"{trust}-crl.pem" in self.files:  # lists are newer than the stamp: not valid as of then
             with tempfile.NamedTemporaryFile(dir=self.scratch) as ca:
-                Path(ca.name).write_bytes(self.read(f"{trust}.pem") + b"\n" + self.read(f"{trust}-crl.pem"))
+                lists = self.within(f"{trust}-crl.pem", FILE_MOST)
+                Path(ca.name).write_bytes(self.within(f"{trust}.pem", FILE_MOST) + b"\n" + lists)
                 why = openssl(*command, "-CAfile", ca.name, "-crl_check_all", "-no_check_time")
         must(not why, response, f"a stamp that leads to {trust}.pem", why)
         return stamp
@@ -219,6 +224,8 @@ def step_1_files(b: Any) -> str:
             must(name in listed, name, f"a file that {manifest} lists", "one that it does not")
             must(b.digest(name) + "  " == listed[name], name, f"SHA-256 {listed[name]}", b.digest(name))
     must(b.read("bagit.txt") == BAGIT, "bagit.txt", BAGIT, b.read("bagit.txt"))
+    pairs = [(found[1] + ".txt", found[0]) for found in b.named(r"(data/checkpoints/[^/]+/\d+)\.[a-z0-9-]+\.tsr")]
+    b.stamping = {pair: b.pool.submit(b.stamped, pair) for pair in pairs}  # for step 6, meanwhile
     b.bundle, b.statement = b.json("data/bundle.json"), b.json("data/statement.json")
     b.account, b.rests, b.as_of = b.statement["account"], b.statement["rests_on"], b.bundle["as_of"]
     b.window, b.extract = (b.bundle["from"], b.bundle["to"]), b.bundle["form"] == "extract"
@@ -245,24 +252,28 @@ def step_3_deposit(b: Any) -> str:
     if not b.deposits: raise NotShown("no deposit was given (--deposit FILE)")
     origins, blocks = {origin.name: origin for origin in b.origins}, defaultdict[str, Any](list)
     for path in b.deposits:
-        b.at, block = str(path), defaultdict[str, Any](list)
-        for found in re.finditer(r"(?m)^([a-z0-9-]+): (.*?)\r?$", path.read_bytes().decode()):
+        b.at, data, block = str(path), path.read_bytes()[:TOKEN_MOST], defaultdict[str, Any](list)
+        head = re.fullmatch(NOTE, data)  # or one of the heads that were sent out daily
+        if head is not None:
+            name, size, root = head[1].split(b"\n")[0].decode(), int(head[2]), base64.b64decode(head[3])
+            if size not in origins[name].notes: raise NotShown(f"{b.at}: no checkpoint of {size} lines is bundled")
+            must(origins[name].notes[size][2] == root, f"{b.at}: root", root.hex(), origins[name].notes[size][2].hex())
+            continue
+        must(re.search(rb"(?m)^constat-deposit: 1\r?$", data), b.at, "a deposit of version 1, or a head", data[:80])
+        for found in re.finditer(r"(?m)^([a-z0-9-]+): (.*?)\r?$", data.decode()):
             if found[1] == "origin": blocks[found[2]].append(block := defaultdict(list))
             block[found[1]].append(found[2])
     must(origins.keys() == blocks.keys(), f"{b.at}: origin", sorted(origins), sorted(blocks))
-    for name, origin in origins.items():
-        once = [("contract", b.rests["contract"]["id"]), ("contract-sha256", b.rests["contract"]["sha256"]),
-                ("cadence", str(b.bundle["cadence"] // SECOND)), *(("authority", one) for one in b.pinned)]
-        for block in blocks[name]:  # each as of its time; what may change later must be in one of them
-            fits = {"vantage": [origin.vantage], "key": origin.keys, "start": [origin.hashes[0]],
-                    "plan": [origin.hashes.get(int(block["plan-line"][0]))]}
-            _, _, root = origin.notes.get(int((block["size"] or [0])[0]), (None, None, None))
-            if root is not None: fits["root"] = [root.hex()]
-            for key, values in fits.items():
-                must(len(block[key]) == 1 and block[key][0] in values, f"{b.at}: {name}: {key}", values, block[key])
-        for key, value in once:
-            told = [one for block in blocks[name] for one in block[key]]
-            must(value in told, f"{b.at}: {name}: {key}", value, told)
+    for name, block in ((name, block) for name, of in blocks.items() for block in of):
+        origin, where, contract = origins[name], f"{b.at}: {name}", b.rests["contract"]
+        fits = {"vantage": [origin.vantage], "key": origin.keys, "start": [origin.hashes[0]],
+                "plan": [origin.hashes.get(int(block["plan-line"][0]))], "contract": [contract["id"]],
+                "contract-sha256": [contract["sha256"]], "cadence": [str(b.bundle["cadence"] // SECOND)]}
+        if int((block["size"] or [0])[0]) in origin.notes:
+            fits["root"] = [origin.notes[int(block["size"][0])][2].hex()]
+        for key, values in fits.items():
+            must(len(block[key]) == 1 and block[key][0] in values, f"{where}: {key}", values, block[key])
+        for one in b.pinned: must(one in block["authority"], f"{where}: authority", one, block["authority"])
     return f"{len(origins)} origins, their keys and plans, the contract and the authorities are those of the deposit"
 
 def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
@@ -289,8 +300,9 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
     roots = {size: root_of(peaks)}
     for found in b.named(re.escape(folder) + r"[0-9T-]{13}\.jsonl\.gz"):
         for number, data in enumerate(b.lines(found[0]), 1):
-            b.at, leaf = f"{found[0]}, line {number}", leaf_of(data)
-            origin.take(size, data, leaf)
+            leaf = leaf_of(data)
+            try: origin.take(size, data, leaf)
+            except Exception as error: raise Wrong(f"{found[0]}, line {number}", f"line {size}", repr(error)) from None
             grow(peaks, size, leaf)
             size += 1
             if size in origin.notes: roots[size] = root_of(peaks)
@@ -339,7 +351,7 @@ def step_5_signatures(b: Any) -> str:
     for key in {key for origin in b.origins for key in origin.keys}:
         name, id_, text = key.split("+", 2)
         raw = base64.b64decode(text)
-        hashed = hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
+        hashed = sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
         must((raw[:1], len(raw), id_) == (b"\1", 33, hashed), key, f"an Ed25519 key with id {hashed}", id_)
         file, pem = f"data/trust/{name}-{id_}.pem", base64.b64encode(ED25519 + raw[1:]).decode()
         must(b.read(file).decode().split("\n")[1:2] == [pem], file, pem, "another")
@@ -351,13 +363,14 @@ def step_5_signatures(b: Any) -> str:
             why = openssl("pkeyutl", "-verify", "-pubin", "-inkey", pem, "-rawin", "-in", f"{folder}/body",
                           "-sigfile", f"{folder}/sig")
         must(not why, where, f"a signature by {key}", why)
-    at_once(check, jobs)
-    return f"{len(jobs):,} signatures by {len({job[1] for job in jobs})} keys"
+    for _ in b.pool.map(check, jobs): pass
+    witnessed = len(b.named(r"data/checkpoints/.*\.cosig"))
+    return f"{len(jobs):,} signatures by {len({job[1] for job in jobs})} keys; {witnessed} by witnesses not looked at"
 
 def step_6_stamps(b: Any) -> str:
     """Each stamp is over a checkpoint, by a pinned authority; what the journal says of stamps is so (RFC 3161)."""
-    pairs = [(found[1] + ".txt", found[0]) for found in b.named(r"(data/checkpoints/[^/]+/\d+)\.[a-z0-9-]+\.tsr")]
-    stamps = dict(zip([response for _, response in pairs], at_once(b.stamped, pairs)))
+    stamps = {response: future.result() for (_, response), future in b.stamping.items()}
+    pairs = list(b.stamping)
     if not stamps: raise NotShown("no authority stamped a checkpoint")
     for origin in b.origins:
         of = {file: size for size, (file, _, _) in origin.notes.items()}
@@ -434,7 +447,7 @@ def step_9_plan(b: Any) -> str:
 def step_10_contract(b: Any) -> str:
     """The contract is that of the statement, and of each plan in force in the window."""
     text, terms = b.read("data/contract.toml"), b.rests["contract"]
-    wanted = terms["id"], hashlib.sha256(text).hexdigest()
+    wanted = terms["id"], sha256(text).hexdigest()
     same = (wanted[1], text.decode()) == (terms["sha256"], terms["text"])
     must(same, "data/contract.toml", terms["sha256"], wanted[1])
     for name, (plan, _, _) in [(origin.name, one) for origin in b.origins for one in origin.planned(b.window)]:
@@ -455,7 +468,8 @@ def step_11_states(b: Any) -> str:
             where, id_ = f"data/statement.json: {kind}: {one['id']}", f"{one['service']}@{possible[0][0]}"
             must(one["id"] == id_ and both(possible, window), where, f"the id {id_}, in the window", possible)
             must(bool(certain) == (kind == "outages"), where, "certain time in an outage, none in a blip", certain)
-            must(both(certain, possible) == certain, where, "certain time in what is possible", certain)
+            sets = [*map(list, certain)] == one["certain"] and [*map(list, possible)] == one["possible"]
+            must(sets and both(certain, possible) == certain, where, "spans in order, certain ones in possible", one)
             stated[one["service"]].append((both(certain, window), both(possible, window)))
     for name in sorted(found if b.extract else found.keys() | stated.keys()):
         theirs = sorted(stated[name], key=lambda one: one[1])
@@ -480,6 +494,8 @@ def step_12_sums(b: Any) -> str:
         raw = b.found.get(one["service"], {DOWN: merged(every)} if b.extract else NOTHING)[DOWN]
         apart = length(merged(every)) == length(every) and both(merged(every), raw) == merged(every)
         must(apart, f"{where}: ledger", "disjoint spans in downtime", every)
+        amounts = [line["amount"] for line in one["ledger"]]
+        must(amounts == [length(line["spans"]) for line in one["ledger"]], f"{where}: amount", "lengths", amounts)
         taken = {line["kind"]: length(line["spans"]) for line in one["ledger"]}
         net = states[DOWN] - sum(taken.values()) + taken.get("unreserved", 0)
         claimable = net - taken.get("unreserved", 0)

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 
 from collector.core.record import Declaration, Outcome, Plan, Probe, Reason, Sample, Service
 from collector.core.timeline import HOUR, MILLISECOND, MINUTE, SECOND, Instant, Span
+from collector.core.verdict import Watcher
+from collector.journal.passage import Cited
 from exporters.documents import matching
 from exporters.documents.matching import AROUND, Asked, Collected, Entry, Match, brief, match, to_json
+from exporters.documents.witness import Witness
 
 T0: Instant = 1_790_000_000 * SECOND
 
@@ -333,6 +336,23 @@ def test_a_sample_is_of_the_account_that_the_plan_of_its_time_names_if_it_was_si
     assert (early.account, late.account, before.account) == ("42", "", "")
     assert (early.origin, early.seq, early.request_id, early.status) == ("here", 5, "r", 200)
     assert of(sample(T0, user_agent="constat/1")).user_agent == "constat/1"
+
+
+def test_a_witness_tells_what_was_logged_of_its_samples_in_the_outage() -> None:
+    """Those around it are matched too: by them it is known that the probe is logged at all."""
+    span = Span(T0 + 10 * SECOND, T0 + 20 * SECOND)
+    one = Witness(
+        outage="o", watcher=Watcher("here", "api", "here"), control=False, span=span, run=span,
+        reach=Span(T0, T0 + 30 * SECOND), throttled_fails=False,
+        asking=matching.asking("here", [plan(T0, signed=True)]),
+    )  # fmt: skip
+    for seq, (at, facts) in enumerate([(0, {"request_id": "id-0"}), (12, {"user_agent": "constat/1"})]):
+        line = msgspec.structs.replace(sample(T0 + at * SECOND, **facts), seq=seq)
+        one.hear(Cited(line, "file", seq + 1))
+    one.match([stretch(-HOUR, HOUR, LOGGED)])
+
+    assert [(told.asked.seq, told.match) for told in one.logged] == [(1, Match.NEVER_LOGGED)]
+    assert matching.counted_json(one.logged) == [["never-logged", 0, 1]]
 
 
 def test_a_sentence_says_what_the_log_says() -> None:

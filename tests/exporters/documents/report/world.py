@@ -34,12 +34,15 @@ BLIND = Span(BEGAN + 50 * MINUTE, BEGAN + 52 * MINUTE)
 """When one vantage point cannot look."""
 AS_OF = BEGAN + 2 * HOUR
 
+COMMITMENTS = ("compute.command-api", "internet.command-api", "load-balancer.command-api")
+"""The contract promises it three times."""
+
 Failing = Callable[[str, Instant], tuple[Outcome, Reason]]
 
 
 def services(*, name: str = "command-api") -> tuple[Service, ...]:
     return (
-        Service(name=name, account="acme", region="eu-west-2", commitments=("compute.command-api",)),
+        Service(name=name, account="acme", region="eu-west-2", commitments=COMMITMENTS),
         Service(name="internet", account="acme", region="eu-west-2", commitments=("internet.access",)),
     )
 
@@ -161,6 +164,18 @@ def still_open(folder: Path) -> Sequence[Path]:
     """An outage that nothing has ended, seen from one vantage point that has no controls."""
     asyncio.run(write(folder / "open", seen("paris", TO, forever, controls=False), "paris"))
     return [folder / "open"]
+
+
+def flapping(folder: Path) -> Sequence[Path]:
+    """Eight outages of the API, each longer than the one before."""
+
+    def failing(name: str, at: Instant) -> tuple[Outcome, Reason]:
+        number, since = divmod(at - BEGAN, 6 * MINUTE)
+        down = name == "api-regions" and number < 8 and since < (number + 1) * 30 * SECOND
+        return (Outcome.FAILED, Reason.TIMEOUT) if down else (Outcome.OK, Reason.NONE)
+
+    asyncio.run(write(folder / "flapping", seen("paris", TO, failing), "paris"))
+    return [folder / "flapping"]
 
 
 def with_claim(folder: Path) -> Sequence[Path]:
