@@ -32,6 +32,10 @@ from exporters.query import Found
 
 VERSION = 1
 """Of the form that `--json` prints."""
+NO_STAMP = (
+    "the bundle itself bears no stamp, so when it was made is not shown: make it again where an authority "
+    "of the settings answers"
+)
 AROUND: Duration = HOUR
 """How much of the time before and after an outage goes with it."""
 
@@ -65,9 +69,8 @@ def bundle(
     if (what is None) == (start is None and end is None):
         raise UsageError("expected the id of an outage, a reservation or a claim, or --from and --to")
     span = None if start is None and end is None else _period(start, end)
+    bag.free(output)
     made = _Making(what, span, extract=extract, **asked)
-    if output.exists():
-        raise UsageError(f"{output}: expected a new file, got one that exists: a bundle stays as it was")
     order, drawn = made.order()
     annexes = Annexes(order, drawn)
     provider = annexes.provider()
@@ -174,11 +177,12 @@ class _Making:
     def stamp(self, tags: bytes) -> Mapping[str, bytes]:
         """Stamps over the bundle itself.
 
-        That there is none is a warning: what is in it has stamps of its own, and a renewal dates it any day.
+        That there is none is a warning: what is in it has stamps of its own, and the same bundle can be made
+        again any day.
         """
         made = stamping.stamped(self._stampers, tags, self.warnings.append)
         if not made:
-            self.warnings.append("the bundle itself bears no stamp: it may be given one by `constat renew`")
+            self.warnings.append(NO_STAMP)
         return made
 
     def info(self, order: Order) -> list[tuple[str, str]]:
@@ -229,6 +233,10 @@ class _Making:
             stamped = [seal for seal in known if seal.stamps]
             if known:
                 found.append(_Head(place=place, seal=(stamped or known)[-1]))
+            else:
+                self.warnings.append(
+                    f"{place.name}: left out: it has no checkpoint yet, so nothing proves it"
+                )
         return found
 
     def _replayed(self, sizes: Mapping[str, int] | None, as_of: Instant | None) -> Found:
@@ -299,7 +307,7 @@ class _Making:
     # -------------------------------------------------------------------------------- which lines
 
     def _cut(self, head: _Head, window: Span, named: _Named, drawn: Drawn) -> Cut:
-        (told,) = (one for one in drawn.found.told if one.testimony.origin == head.place.name)
+        told = next(one for one in drawn.found.told if one.testimony.origin == head.place.name)
         plans = told.testimony.harvest.plans
         margin = max((p.sight + p.timeout for plan in plans for p in plan.probes), default=0)
         vouched = not told.damage and told.heard.size == head.seal.size

@@ -6,6 +6,9 @@ vantage points while a control beside each answers; `storage` does not. In Paris
 checkpoint but that of 09:31 is stamped two seconds after it, by `first`, and the newest by `second` too.
 """
 
+import json
+import subprocess
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -247,3 +250,28 @@ def _runs(keeper: _Keeper, asked: Probe, body: str) -> Iterator[Line]:
             facts = {"status": 502, "document": body}
             covers = 1 if due == slot else 0
             yield sample(asked.name, due, Outcome.FAILED, took=400 * MILLISECOND, covers=covers, facts=facts)
+
+
+# --------------------------------------------------------------------------------- what is in a bundle
+
+
+def unpacked(path: Path, directory: Path) -> Path:
+    """The folder of a bundle, by a program that is not ours."""
+    subprocess.run(["unzip", "-q", path, "-d", directory], check=True)
+    (found,) = directory.iterdir()
+    return found
+
+
+def names(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return {name.partition("/")[2] for name in archive.namelist()}
+
+
+def member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(f"{path.stem}/{name}")
+
+
+def described(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(member(path, "data/bundle.json"))
+    return found

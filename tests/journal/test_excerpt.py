@@ -427,6 +427,18 @@ def delivered_of(five: Whole, place: OriginDir) -> list[Line]:
     return [line for line in lines if five.lines[line.seq] == line]
 
 
+def test_a_single_line_that_was_changed_is_damage_and_the_others_are_delivered(mine: OriginDir) -> None:
+    before, _ = delivered(mine)
+    singles = json.loads((mine.directory / layout.EXCERPT).read_bytes())["lines"]
+    singles[0]["line"] = singles[0]["line"].replace('"cut":0', '"cut":7')
+    changed(mine, lines=singles)
+
+    lines, (damage,) = delivered(mine)
+    assert lines == before[1:]
+    assert "line 0: its path does not prove it" in damage.why
+    assert damage.file.endswith(layout.EXCERPT)
+
+
 def test_without_the_head_nothing_is_proven(mine: OriginDir) -> None:
     assert mine.checkpoints is not None
     sorted(mine.checkpoints.glob("*.txt"))[-1].unlink()

@@ -56,6 +56,7 @@ def write(
     `info` are the fields of bag-info.txt, without the sums. The same contents give the same bytes, apart from
     the stamps. UsageError if `path` exists; an OSError, or an end of any other kind, leaves nothing there.
     """
+    free(path)
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         members = {f"data/{name}": _kept(what, spool, progress) for name, what in contents.items()}
         sums = sum(member.size for member in members.values()), len(members)
@@ -110,11 +111,18 @@ def _blocks(member: _Kept, spool: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
+def free(path: Path) -> None:
+    """UsageError unless a file can be made as `path`, as far as that can be known before."""
+    if path.exists():
+        raise UsageError(f"{path}: expected a new file, got one that exists: a bundle stays as it was")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: expected a file in a directory, got none: {path.parent} is not there")
+
+
 @contextmanager
 def created(path: Path) -> Iterator[zipfile.ZipFile]:
     """A new zip: whole, durable and under its name at the end, or not there; UsageError where one is."""
-    if path.exists():
-        raise UsageError(f"{path}: expected a new file, got one that exists: a bundle stays as it was")
+    free(path)
     temporary = path.with_name(f".{path.name}.tmp")
     with ExitStack() as stack:
         stack.callback(temporary.unlink, missing_ok=True)

@@ -7,10 +7,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +14,19 @@ import pytest
 
 from collector.core.record import Line, Sample
 from collector.core.timeline import HOUR, MINUTE, SECOND
-from collector.host.openssl import verify_stamp
-from collector.journal import timestamp
 from collector.journal.compress import compress
 from collector.journal.reader import Batch, origins, read
 from exporters.__main__ import _status as run
+from exporters.commands.bundle import NO_STAMP
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag
 from tests.exporters import bundles, claimed
-from tests.exporters.bundles import NOON, SIX, Story
+from tests.exporters.bundles import NOON, SIX, Story, described, member, names, unpacked
 from tests.exporters.journals import CONTRACT_FILE, day, write
 from tests.integration.world import HEAD, ROOT
-from tests.servers import authority as servers
-from tests.servers.authority import Authority
 
 EIGHT, ELEVEN = SIX + 2 * HOUR, SIX + 5 * HOUR
-
-
-def unpacked(path: Path, directory: Path) -> Path:
-    """The folder of a bundle, by a program that is not ours."""
-    subprocess.run(["unzip", "-q", path, "-d", directory], check=True)
-    (found,) = directory.iterdir()
-    return found
-
-
-def names(path: Path) -> set[str]:
-    with zipfile.ZipFile(path) as archive:
-        return {name.partition("/")[2] for name in archive.namelist()}
-
-
-def member(path: Path, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(f"{path.stem}/{name}")
-
-
-def described(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(member(path, "data/bundle.json"))
-    return found
+PERIOD = ("--from", str(EIGHT), "--to", str(ELEVEN))
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +242,7 @@ def test_programs_are_told_what_was_made(
     assert told["tagmanifest"] == hashlib.sha256(member(path, "tagmanifest-sha256.txt")).hexdigest()
     assert told["statement"] == hashlib.sha256(member(path, "data/statement.json")).hexdigest()
     assert told["stamped"] is True
-    assert told["warnings"] == ["the bundle itself bears no stamp: it may be given one by `constat renew`"]
+    assert told["warnings"] == [NO_STAMP]
 
 
 # -------------------------------------------------------------------------------- what is said where not
@@ -316,6 +288,25 @@ def test_a_file_that_is_there_stays(story: Story, tmp_path: Path, capsys: pytest
     (tmp_path / "b.zip").write_text("mine")
     assert "stays as it was" in refused(capsys, story, tmp_path / "b.zip", story.outage)
     assert (tmp_path / "b.zip").read_text() == "mine"
+
+
+def test_a_directory_that_is_not_there_is_told_before_all_else(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert story.bundle(tmp_path / "no" / "b.zip") == 2
+    assert f"{tmp_path / 'no'} is not there" in capsys.readouterr().err
+
+
+def test_an_origin_without_a_checkpoint_is_left_out_and_named(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(story.state, state)
+    shutil.rmtree(state / "checkpoints" / story.origins["lyon"])
+    assert Story(state, story.authorities, story.origins).bundle(tmp_path / "b.zip", *PERIOD) == 0
+
+    assert f"{story.origins['lyon']}: left out" in capsys.readouterr().err
+    assert [one["vantage"] for one in described(tmp_path / "b.zip")["origins"]] == ["paris"]
 
 
 @pytest.mark.parametrize(
@@ -394,101 +385,3 @@ def test_an_end_in_the_middle_leaves_nothing_behind(tmp_path: Path, how: type[Ba
     with pytest.raises(how), bag.created(tmp_path / "b.zip"):
         raise how
     assert list(tmp_path.iterdir()) == []
-
-
-# ------------------------------------------------------------------------------- its own stamp, renewals
-
-
-@contextmanager
-def answering(directory: Path) -> Iterator[Authority]:
-    """An authority in a loop of its own: commands have theirs."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    running = servers.authority(directory)
-    try:
-        yield asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(30)
-    finally:
-        asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def settings_of(directory: Path, state: Path, tsa: Authority, url: str = "") -> list[str]:
-    asked = f'\n[[authority]]\nname = "today"\nurl = "{url or tsa.url}"\nca = "{tsa.ca}"\n'
-    (directory / "constat.toml").write_text(HEAD.format(state=state).replace("credentials", "#") + asked)
-    return ["--config", str(directory / "constat.toml")]
-
-
-@pytest.fixture(scope="module")
-def today(tmp_path_factory: pytest.TempPathFactory, story: Story) -> Iterator[Authority]:
-    with answering(tmp_path_factory.mktemp("today")) as tsa:
-        yield tsa
-
-
-def test_the_bundle_itself_is_stamped_by_the_authorities_of_the_settings(
-    story: Story, today: Authority, tmp_path: Path
-) -> None:
-    path = tmp_path / "b.zip"
-    config = settings_of(tmp_path, story.state, today)
-    assert run(["bundle", story.outage, *config, "-o", str(path)]) == 0
-
-    tags, response = (member(path, f"tagmanifest-sha256.txt{end}") for end in ("", ".today.tsr"))
-    verify_stamp(tags, response, ca=today.ca, at=timestamp.parse(response).gen_time)
-    assert "tagmanifest-sha256.txt.today.tsq" in names(path)
-    assert member(path, "data/trust/today.pem") == today.ca.read_bytes()
-    assert described(path)["authorities"] == ["first", "second", "today"]
-
-
-def test_where_no_authority_answers_the_bundle_is_written_and_that_is_said(
-    story: Story, today: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What is in it has stamps of its own; evidence is not withheld for want of one more."""
-    config = settings_of(tmp_path, story.state, today, "http://127.0.0.1:1/")
-    assert run(["bundle", story.outage, *config, "-o", str(tmp_path / "b.zip")]) == 0
-
-    assert "warning: not stamped by today" in capsys.readouterr().err
-    assert not [name for name in names(tmp_path / "b.zip") if name.startswith("tagmanifest-sha256.txt.")]
-
-
-def test_a_renewal_lists_all_that_was_there_and_is_stamped(
-    story: Story, today: Authority, bundled: Path, tmp_path: Path
-) -> None:
-    """The second covers the first and its stamps; the bundle before stays as it was."""
-    before = bundled.read_bytes()
-    config = settings_of(tmp_path, story.state, today)
-    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
-    assert run(["renew", str(bundled), *config, "-o", str(one)]) == 0
-    assert run(["renew", str(one), *config, "-o", str(two)]) == 0
-
-    assert bundled.read_bytes() == before
-    added = {f"renewals/0001.{end}" for end in ("txt", "today.tsq", "today.tsr", "today.pem")}
-    assert names(one) - names(bundled) == added
-    folder = unpacked(two, tmp_path / "out")
-    for number, known in (("0001", names(bundled)), ("0002", names(one))):
-        text = (folder / f"renewals/{number}.txt").read_bytes()
-        response = (folder / f"renewals/{number}.today.tsr").read_bytes()
-        verify_stamp(text, response, ca=today.ca, at=timestamp.parse(response).gen_time)
-        check = ["sha512sum", "--check", "--strict", "--quiet", f"renewals/{number}.txt"]
-        subprocess.run(check, cwd=folder, check=True)
-        assert {line[130:] for line in text.decode().splitlines()} == known
-    assert all(member(two, name) == member(bundled, name) for name in names(bundled))
-
-
-def test_a_renewal_without_a_stamp_is_none(
-    story: Story, today: Authority, bundled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = settings_of(tmp_path, story.state, today, "http://127.0.0.1:1/")
-    assert run(["renew", str(bundled), *config, "-o", str(tmp_path / "r.zip")]) == 3
-
-    assert "no authority stamped the renewal: nothing is written" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["constat.toml"]
-
-
-def test_nothing_but_a_bundle_is_renewed(
-    story: Story, today: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = settings_of(tmp_path, story.state, today)
-    assert run(["renew", str(tmp_path / "constat.toml"), *config, "-o", str(tmp_path / "r.zip")]) == 2
-    assert "expected a bundle" in capsys.readouterr().err
