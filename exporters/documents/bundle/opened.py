@@ -13,7 +13,7 @@ from typing import IO
 
 from collector.errors import ConstatError, UsageError
 
-MEMBERS_MAX = 200_000
+MEMBERS_MAX = 250_000
 UNPACKED_MAX = 4 << 30
 """Bytes of all files, unpacked, also those of the lines in `.gz` files."""
 RATIO_MAX = 200

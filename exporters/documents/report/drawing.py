@@ -167,10 +167,11 @@ def _ticks(window: Span, voice: Voice) -> list[list[int | str]]:
 
 def _round(window: Span, step: Duration, voice: Voice) -> list[Instant]:
     """The instants in a window at which a clock on the wall shows a round time."""
+    days_beside = 2
     first = _local(window.start, voice).replace(hour=0, minute=0, second=0, microsecond=0)
     wall = first.replace(tzinfo=None)
     found = []
-    for k in range(2 + (window.end - window.start + 2 * DAY) // step):
+    for k in range(2 + (window.end - window.start + days_beside * DAY) // step):
         moment = (wall + timedelta(microseconds=k * step)).replace(tzinfo=voice.where)
         at = (moment - show.EPOCH) // timedelta(microseconds=1)
         if window.start <= at <= window.end:

@@ -40,6 +40,7 @@ LOOSE = r"tagmanifest-sha256\.txt(\.[a-z0-9-]+\.ts[qr])?|renewals/\d{4}\.(txt|[a
 DATED = r"((?:tagmanifest-sha256|renewals/\d{4})(?:\.txt)?)\.[a-z0-9-]+\.tsr"
 NOTE = rb"([^\n]+\n(0|[1-9]\d{0,17})\n([A-Za-z0-9+/]{43}=)\n)\n((?:\xe2\x80\x94 [!-~]+ [!-~]+\n)+)"  # C2SP signed-note
 SHA256 = bytes.fromhex("300d060960864801650304020105000420")  # AlgorithmIdentifier (RFC 5754), OCTET STRING of 32
+SEQUENCE = b"\x30"[0]  # the tag of DER
 ED25519 = bytes.fromhex("302a300506032b6570032100")  # SubjectPublicKeyInfo up to the key (RFC 8410)
 
 class Wrong(Exception):
@@ -135,8 +136,8 @@ class Stamp:
         second = datetime.strptime(time[1].decode() + "+0000", "%Y%m%d%H%M%S%z")
         self.gen_time = (second - EPOCH) // timedelta(microseconds=1) + int((time[2] or b"0").ljust(6, b"0")[:6])
         self.nonce, units = [one for one in rest if one[0] == 0x02], {0x02: SECOND, 0x80: 1000, 0x81: 1}
-        found = [units[unit] * int.from_bytes(n, "big") for tag, of in rest[:1] if tag == 0x30 for unit, n in der(of)]
-        self.accuracy = sum(found) if rest and rest[0][0] == 0x30 else None
+        found = [units[unit] * int.from_bytes(n, "big") for tag, of in rest[:1] if tag == SEQUENCE for unit, n in der(of)]
+        self.accuracy = sum(found) if rest and rest[0][0] == SEQUENCE else None
 
 # ----------------------------------------------------------------------------------------------------------- the steps
 
@@ -189,7 +190,7 @@ class Bundle:
             must(stamp.imprint[1] == imprint, response, f"the imprint of {name}", stamp.imprint[1].hex())
             must(wanted in (None, "", policy), f"{response}: policy", wanted, policy)
             fields = [(2, b"\1"), stamp.imprint, *stamp.nonce, (1, b"\xff")]
-            same = len(asked) == 1 and asked[0][0] == 0x30 and der(asked[0][1]) == fields
+            same = len(asked) == 1 and asked[0][0] == SEQUENCE and der(asked[0][1]) == fields
             must(same, query, "the query that was answered", "another")
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Wrong(response, "an answer as of RFC 3161", repr(error)) from None
