@@ -249,7 +249,7 @@ def test_6_a_stamp_of_another_checkpoint_is_refused(copy: Path, story: Story) ->
 
 
 def test_8_a_checkpoint_that_was_stamped_late_is_refused(copy: Path) -> None:
-    """The honest bundle misses one hourly stamp: where a quarter of an hour is asked for, that is too much."""
+    """The honest bundle misses one stamp: where a quarter of an hour is asked for, that is too much."""
     status, report = verified(copy, "--deposit", str(copy.parent / "deposit.txt"), "--lag", "900")
 
     assert failed(report) == [8]
