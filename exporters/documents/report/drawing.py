@@ -60,7 +60,8 @@ def closeup(facts: ReportFacts, outage: Outage, one: Attainment | None, voice: V
     """One outage with some time around it: the service, each probe, each control, what is taken off."""
     hull = Span(outage.begins, outage.ends)
     margin = max(hull.length // 6, 10 * SECOND)
-    window = Span(hull.start - margin, min(hull.end + margin, max(facts.account.as_of, hull.end + SECOND)))
+    start, end = hull.start - margin, min(hull.end + margin, max(facts.account.as_of, hull.end + SECOND))
+    window = Span(start - start % SECOND, end - end % -SECOND)
     states = facts.account.states[outage.service]
     lanes = [(outage.service, _states(window, Seen(states.up, states.down, states.edge)))]
     heard = [w for w in facts.witnesses if w.outage == outage.id]
@@ -185,4 +186,4 @@ def _local(at: Instant, voice: Voice) -> datetime:
 def _axis(window: Span, voice: Voice) -> str:
     first, last = (f"UTC{_local(at, voice).isoformat()[-6:]}" for at in window)
     offset = first if first == last else voice("offset-changes", first=first, then=last)
-    return voice("axis", zone=voice.contract.zone, offset=offset, span=voice.span(window))
+    return voice("axis", zone=voice.contract.zone, offset=offset, span=voice.when(window))
