@@ -1,17 +1,20 @@
 """Why net downtime may not be claimed: not reserved, not told of by a ticket, asked for before, or lapsed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from collector.core.account import Account
 from collector.core.attainment import Attainment, Stake
 from collector.core.breach import eligible, needs_ticket, told_by
+from collector.core.reservation import Coverage
 from collector.core.timeline import ALWAYS, Spans, difference, intersection, union
 
-Reason: TypeAlias = Literal["unreserved", "untold", "asked", "lapsed", "anew"]
+Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "anew"]
 
 
-def reasons(one: Attainment, account: Account, *, claimed: bool) -> Mapping[Reason, Spans]:
+def reasons(
+    one: Attainment, account: Account, reservations: Iterable[Coverage], *, claimed: bool
+) -> Mapping[Reason, Spans]:
     """Of what lies between net and claimable: each reason, and when it holds. An instant may have several.
 
     A figure that is no claim's counts all that is reserved; a claim's counts less (`breach.eligible`).
@@ -21,7 +24,13 @@ def reasons(one: Attainment, account: Account, *, claimed: bool) -> Mapping[Reas
     if stake is None or not left:
         return {}
     reserved = stake.facts.reserved
-    found: dict[Reason, Spans] = {"unreserved": difference(left, reserved)}
+    still = union(*(of.open for of in reservations if of.service == one.service))
+    missing = difference(left, reserved)
+    # C1: what can still be reserved is not waived.
+    found: dict[Reason, Spans] = {
+        "open": intersection(missing, still),
+        "unreserved": difference(missing, still),
+    }
     if claimed:
         found |= _not_for_a_claim(stake, one, left, account)
     found["anew"] = difference(left, union(*found.values()))

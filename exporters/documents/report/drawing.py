@@ -168,11 +168,14 @@ def _ticks(window: Span, voice: Voice) -> list[list[int | str]]:
 
 def _round(window: Span, step: Duration, voice: Voice) -> list[Instant]:
     """The instants in a window at which a clock on the wall shows a round time."""
-    first = _local(window.start, voice).replace(hour=0, minute=0, second=0, microsecond=0)
-    wall = first.replace(tzinfo=None)
+    first, last = (_local(edge, voice).replace(tzinfo=None) for edge in window)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    since, until = ((wall - midnight) // timedelta(microseconds=1) for wall in (first, last))
+    # Where clocks were set back, the wall shows an hour less than has gone by.
+    back = HOUR if window.length >= DAY or until - since != window.length else 0
     found = []
-    for k in range(2 + (window.end - window.start + 2 * DAY) // step):
-        moment = (wall + timedelta(microseconds=k * step)).replace(tzinfo=voice.where)
+    for k in range(max(since - back, 0) // step, (until + back) // step + 1):
+        moment = (midnight + timedelta(microseconds=k * step)).replace(tzinfo=voice.where)
         at = (moment - show.EPOCH) // timedelta(microseconds=1)
         if window.start <= at <= window.end:
             found.append(at)

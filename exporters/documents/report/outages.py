@@ -83,7 +83,7 @@ def _one(report: ReportFacts, outage: Outage, voice: Voice) -> Iterator[Block]:
     heard = [one for one in report.witnesses if one.outage == outage.id]
     probes = [one for one in heard if not one.control]
     for witness in probes[:PROBES]:
-        yield from _witness(witness, voice)
+        yield from kept(_witness(witness, voice))
     if len(probes) > PROBES:
         yield say(voice("more-probes", probes=voice.count(len(probes) - PROBES, "probe")))
     controls = [one for one in heard if one.control]
@@ -129,8 +129,8 @@ def _cost(outage: Outage, one: Attainment, voice: Voice) -> str:
 
 
 def _witness(one: Witness, voice: Voice) -> Iterator[Block]:
-    named = heading(voice("probe-of", probe=one.watcher.probe, vantage=one.watcher.vantage), 3)
-    yield from kept([named, say(_counted(one, voice))])
+    yield heading(voice("probe-of", probe=one.watcher.probe, vantage=one.watcher.vantage), 3)
+    yield say(_counted(one, voice))
     if one.first_failed is None:
         if one.counts:
             yield say(voice("did-not-fail"))

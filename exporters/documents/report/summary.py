@@ -69,7 +69,7 @@ def _contract(report: ReportFacts, voice: Voice) -> str:
     told = voice(
         "contract", id=contract.id, version=contract.version, since=voice.day(contract.in_force.since)
     )
-    lines = ", ".join(f"{one.origin}:{one.seq}" for one in report.named)
+    lines = ", ".join(voice("line-of", line=f"{one.origin}:{one.seq}") for one in report.named)
     return f"{told} {voice('contract-named', lines=lines) if lines else voice('contract-not-named')}"
 
 

@@ -154,7 +154,8 @@ def verification(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     if report.deposits:
         yield say(voice("deposited", where=voice.join(report.deposits)))
     else:
-        yield say(voice("no-deposit"), "unsure")
+        stamped = any(one.stamps for one in report.origins)
+        yield say(voice("no-deposit-but-stamps" if stamped else "no-deposit"), "unsure")
     yield from kept([say(voice("commands")), code(COMMANDS)])
     yield say(voice("verify-limits", speaks=", ".join(setting.speaks(report, voice))), "quiet")
 

@@ -1,85 +1,26 @@
 """What a report says is what the statement says, in both languages, down to the samples of an outage."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from collector.core.account import settle
 from collector.core.record import Sample
 from collector.core.timeline import HOUR, MINUTE, SECOND, Span
 from collector.errors import UsageError
 from collector.journal.passage import Cited
 from exporters.documents import show, statement
-from exporters.documents.report import LANGUAGES, Language, ReportFacts, Stamp, content, render, setting
+from exporters.documents.report import LANGUAGES, Language, ReportFacts, content, render
 from exporters.documents.report.blocks import Block
 from exporters.documents.report.drawing import WHOLE
 from exporters.documents.report.facts import IN_FULL
 from exporters.documents.report.outages import ROWS
 from tests.exporters import claimed
 from tests.exporters.documents.report import reading, world
+from tests.exporters.documents.report.making import Made, made, outage_of, vouched
 from tests.exporters.documents.report.test_words import voice
-
-
-class Made(NamedTuple):
-    """A report, with its text in each language."""
-
-    facts: ReportFacts
-    fr: str
-    en: str
-
-    def of(self, language: Language) -> str:
-        return self.fr if language == "fr" else self.en
-
-    @property
-    def account(self) -> Mapping[str, Any]:
-        whole: dict[str, Any] = json.loads(self.facts.statement)["account"]
-        return whole
-
-
-def made(facts: ReportFacts) -> Made:
-    fr, en = (reading.text(render(facts, language)).replace("\xa0", " ") for language in LANGUAGES)
-    return Made(facts, fr, en)
-
-
-def outage_of(folder: Path, name: str = "command-api") -> ReportFacts:
-    found = world.drawn(world.two_vantages(folder, name=name), world.WHOLE, world.AS_OF)
-    outage = next(one for one in found.account.outages if one.service == name)
-    return world.reported(found, "outage", outage.id)
-
-
-@pytest.fixture(scope="module")
-def outage(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made(outage_of(tmp_path_factory.mktemp("outage")))
-
-
-@pytest.fixture(scope="module")
-def period(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("period")
-    return made(world.reported(world.drawn(world.two_vantages(folder), world.WHOLE, world.AS_OF), "period"))
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    found = world.drawn(world.still_open(tmp_path_factory.mktemp("open")), world.WHOLE, world.TO)
-    return made(world.reported(found, "outage", found.account.outages[0].id))
-
-
-@pytest.fixture(scope="module")
-def claim(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    found = world.drawn(world.with_claim(tmp_path_factory.mktemp("claim")), None, claimed.AS_OF)
-    one = settle(found.account).claims[0]
-    return made(world.reported(found, "claim", one.id, one.attainment.window.span))
-
-
-@pytest.fixture(params=["outage", "period", "still", "claim"])
-def any_of(request: pytest.FixtureRequest) -> Made:
-    found: Made = request.getfixturevalue(request.param)
-    return found
 
 
 def plain(number: int) -> str:
@@ -239,15 +180,6 @@ def test_blind_time_is_told_with_its_reason(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------- what vouches for it
 
 
-def vouched(facts: ReportFacts) -> ReportFacts:
-    stamps = [Stamp("qualified", 10 * k, world.FROM + k * 5 * MINUTE, 1_000_000) for k in range(1, 13)]
-    origins = [
-        replace(one, first=0, last=one.size - 1, keys=(f"{one.origin}+0a1b2c3d+AekyeRrm",), stamps=stamps)
-        for one in facts.origins
-    ]
-    return replace(facts, origins=origins, deposits=("Me Martin, 2 octobre 2026",))
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_roots_keys_stamps_and_deposit_are_named(outage: Made, language: Language) -> None:
     facts = vouched(outage.facts)
@@ -272,138 +204,6 @@ def test_what_does_not_vouch_is_said(outage: Made) -> None:
         "No deposit is named here",
     ):
         assert needed in outage.en
-
-
-@pytest.mark.parametrize(
-    ("signed", "stamped", "deposited", "en", "fr"),
-    [
-        (False, False, False, "neither signed, nor time-stamped, nor announced", "ni signé, ni horodaté"),
-        (True, False, False, "signed, not time-stamped, no deposit", "signé, non horodaté, aucun dépôt"),
-        (True, True, False, "signed, time-stamped, no deposit", "signé, horodaté, aucun dépôt"),
-        (True, True, True, "without trusting whoever made them", "sans faire confiance à celui"),
-    ],
-)
-def test_the_opening_claims_no_more_than_what_vouches_for_this_bundle(
-    outage: Made, signed: bool, stamped: bool, deposited: bool, en: str, fr: str
-) -> None:
-    facts = vouched(outage.facts)
-    origins = [
-        replace(one, keys=one.keys if signed else (), stamps=one.stamps if stamped else ())
-        for one in facts.origins
-    ]
-    facts = replace(facts, origins=origins, deposits=facts.deposits if deposited else ())
-    for say, needed in ((voice("en"), en), (voice("fr"), fr)):
-        blocks = list(content(facts, say))
-        opening = blocks[0]["t"]
-        sections = [one["t"] for one in blocks if one["b"] == "heading" and one["level"] == 1]
-
-        assert needed in opening
-        assert ("without trusting" in opening or "sans faire confiance" in opening) == deposited
-        assert opening.endswith(say("see-section", section=sections.index(say("verify-heading")) + 1))
-
-
-def test_the_opening_tells_whether_the_figures_can_be_computed_again(outage: Made) -> None:
-    first, *_ = content(outage.facts, voice("en"))
-    whole, *_ = content(vouched(outage.facts), voice("en"))
-
-    assert "cannot all be computed again" in first["t"]
-    assert "can compute every figure again" in whole["t"]
-
-
-# ---------------------------------------------------------------------------- what a stranger has to be told
-
-
-def test_downtime_before_the_ticket_is_told_as_that_and_not_as_waived(claim: Made) -> None:
-    """All of it is reserved: see the table of reservations, which says that nothing is waived."""
-    sums = [one for one in content(claim.facts, voice("en")) if one["b"] == "sums"]
-    (row,) = (row for one in sums for row in one["rows"] if row["label"] == "cannot be claimed")
-    assert [note.replace("\xa0", " ") for note in row["notes"]] == [
-        "59.98 s: no complete ticket had told of it yet (SLA9), on 29 November 2026 from 10:05:00.02 to "
-        "10:06:00 (UTC+01:00)"
-    ]
-    assert "59,98 s : aucun ticket complet n'en avait encore parlé (SLA9)" in claim.fr
-    for text in (claim.en, claim.fr):
-        assert "no notice reserved it" not in text
-        assert "aucun avis ne l'a réservée" not in text
-
-
-def test_downtime_that_no_notice_reserved_is_told_as_that(outage: Made) -> None:
-    assert "no notice reserved it within 48 hours (clause 9.3)" in outage.en
-    assert "aucun avis ne l'a réservée dans les 48 heures (article 9.3)" in outage.fr
-    assert "no complete ticket" not in outage.en
-
-
-def test_for_certain_says_what_it_assumes_where_it_is_first_said(any_of: Made) -> None:
-    for text, certain, means in (
-        (any_of.en, "for certain", "“For certain” rests on one assumption: that what failed twice in a row"),
-        (any_of.fr, "de façon certaine", "« De façon certaine » repose sur une hypothèse"),
-    ):
-        first = text.index(certain)
-        assert 0 < text.index(means) - first < 200
-
-
-def test_what_is_not_known_is_named_and_not_called_a_doubt_that_was_decided(any_of: Made) -> None:
-    for text, doubt in ((any_of.en, "every doubt"), (any_of.fr, "tout doute")):
-        assert doubt not in text
-        assert "nobody could look" not in text.lower()
-    if not any(one.control for one in any_of.facts.witnesses):
-        assert "No control asked something other than the provider meanwhile" in any_of.en
-
-
-def test_time_before_the_first_line_was_not_yet_watched(claim: Made) -> None:
-    assert "29 d 10 h: not yet watched: the measurements had not begun" in claim.en
-    assert "29 j 10 h : pas encore surveillé" in claim.fr
-
-
-def test_the_first_page_of_a_claim_tells_all_that_matters(claim: Made) -> None:
-    first = claim.en.split("page 1/")[0]
-    for needed in (
-        "from one vantage point (here); no control beside it",
-        "0.71527… % of the window",
-        "not signed, not time-stamped, no deposit is named",
-        "The claim is incomplete; missing: a second vantage point.",
-        "489.81 EUR by formula, reduced to 300.00 EUR by the cap of clause 8",
-        "notices N-1; tickets T-1",
-        "the end of 4 December 2026 (24:00:00, UTC+01:00)",
-        "the end of 7 December 2026 (24:00:00, UTC+01:00)",
-        "settles the downtime counted here for good (clause 8)",
-        "http://127.0.0.1/: this address is on the measuring machine itself",
-    ):
-        assert needed in first
-    first = claim.fr.split("page 1/")[0]
-    for needed in (
-        "489,81 € par la formule, ramené à 300,00 € par le plafond (article 8)",
-        "La demande est incomplète ; il manque : un second point de mesure.",
-        "non signé, non horodaté, aucun dépôt n'est cité",
-    ):
-        assert needed in first
-
-
-@pytest.mark.parametrize(
-    ("target", "where"),
-    [
-        ("http://127.0.0.1:8080/", "loopback"),
-        ("[::1]:53", "loopback"),
-        ("localhost", "loopback"),
-        ("10.1.2.3:443", "private"),
-        ("tls://192.168.0.9/x", "private"),
-        ("fd00::1", "private"),
-        ("203.0.113.7:443", None),
-        ("https://api.eu-west-2.outscale.com", None),
-        ("http://[", None),
-    ],
-)
-def test_an_address_of_the_machine_itself_or_of_a_private_network_is_known(
-    target: str, where: str | None
-) -> None:
-    assert setting.near(target) == where
-
-
-def test_the_plan_that_names_the_contract_is_told(outage: Made) -> None:
-    assert [one.origin for one in outage.facts.named] == [one.origin for one in outage.facts.origins]
-    for one in outage.facts.named:
-        assert f"{one.origin}:{one.seq}" in outage.en
-    assert "No plan in the journal names it" in made(replace(outage.facts, named=())).en
 
 
 def test_the_provider_s_own_records_are_told(outage: Made) -> None:
