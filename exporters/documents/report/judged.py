@@ -208,8 +208,7 @@ def _uncounted(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -
     contract = report.context.contract
     by_id = {reading.id: reading for reading in contract.readings}
     term, due = contract.deadlines.reservation, contract.deadlines.claim
-    reservations = report.settlement.reservations
-    found = uncounted.reasons(one, report.account, reservations, claimed=report.context.claimed)
+    found = uncounted.reasons(one, report.account, report.settlement, claimed=report.context.claimed)
     for reason, parts in found.items():
         yield voice(
             f"uncounted-{reason}",
