@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.core.timeline import DAY, HOUR, SECOND, Duration
-from collector.journal import compress, merkle, passage
+from collector.journal import compress, excerpting, merkle, passage
 from collector.journal.proving import Files, Proofs
 from collector.journal.reader import OriginDir, origins
 from tests.bench import past
+from tests.exporters import dated
+from tests.exporters.dated import Dated
 from tests.exporters.journals import BEGAN, CONTRACT_FILE
 from tests.integration.world import ROOT
 
@@ -35,6 +38,10 @@ class Evidence:
     memory: int
     """Resident bytes of it at most."""
     bundle_bytes: int
+    verified_s: float
+    """Wall-clock time of `constat verify`, whose stamps `openssl` judges beside it."""
+    verified_alone_s: float
+    """And of the bundle's own program."""
 
 
 def measured(directory: Path) -> Evidence:
@@ -46,6 +53,7 @@ def measured(directory: Path) -> Evidence:
     for file in sorted(state.glob("journal/*/*.jsonl"))[:-1]:  # as they are an hour after they were closed
         compress.compress(file, lambda: False)
     (place,) = origins(state)
+    _stamp(state, place, dated.make(directory / "authority"))
     asked = ["--from", str(BEGAN), "--to", str(BEGAN + MONTH - HOUR), "--journal", str(state)]
     command = [sys.executable, "-m", "exporters", "bundle", *asked, "--contract", str(CONTRACT_FILE)]
     process = subprocess.Popen([*command, "-o", str(output)], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -59,7 +67,37 @@ def measured(directory: Path) -> Evidence:
         made_s=used.ru_utime + used.ru_stime,
         memory=used.ru_maxrss * 1024,
         bundle_bytes=output.stat().st_size,
+        verified_s=_seconds("-m", "exporters", "verify", str(output)),
+        verified_alone_s=_seconds(str(_unzipped(output) / "data/verify.py")),
     )
+
+
+def _stamp(state: Path, place: OriginDir, authority: Dated) -> None:
+    """A stamp over each checkpoint, two seconds after the last line that it is over."""
+    assert place.checkpoints is not None
+    (state / "trust").mkdir()
+    (state / "trust/first.pem").write_bytes(authority.ca.read_bytes())
+    (state / "trust/first.json").write_text('{"name":"first","policy":"","url":""}')
+    for seal in passage.checkpoints(place):
+        note = place.checkpoints / seal.file
+        query, response = authority.stamp(note.read_bytes(), excerpting.last_at(place, seal) + 2 * SECOND)
+        note.with_suffix(".first.tsq").write_bytes(query)
+        note.with_suffix(".first.tsr").write_bytes(response)
+
+
+def _unzipped(bundle: Path) -> Path:
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(bundle.parent)
+    return bundle.with_suffix("")
+
+
+def _seconds(*arguments: str) -> float:
+    """How long a verification takes that finds nothing wrong, though nobody gave it a deposit."""
+    before = time.monotonic()
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout, done.stdout
+    return time.monotonic() - before
 
 
 def _proof_bytes(place: OriginDir) -> int:

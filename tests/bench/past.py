@@ -51,7 +51,8 @@ def write(state: Path, services: int, interval: Duration, length: Duration) -> i
     origin = open_origin(state, "here", "machine")
     store = Store(origin)
     samples = 0
-    begin: list[Line] = [start(), of, clock(BEGAN)]
+    begun = msgspec.structs.replace(start(), origin=origin.name, key=str(origin.key.vkey))
+    begin: list[Line] = [begun, of, clock(BEGAN)]
     _append(store, begin, BEGAN)
     for hour in range(BEGAN, BEGAN + length, HOUR):
         lines: list[Line] = [clock(hour), *_runs(of, hour, min(hour + HOUR, BEGAN + length))]

@@ -24,7 +24,7 @@ def render(report: ReportFacts, language: Language) -> bytes:
         "language": language,
         "kicker": voice("kicker", provider=contract.provider, id=report.name),
         "title": summary.title(report, voice),
-        "footer": voice("footer", id=report.name, at=voice.at(as_of)),
+        "footer": voice("footer", id=report.name, at=voice.moment(as_of)),
         # The template fills these two in.
         "page": voice("page", n="{n}", of="{of}"),
         "attachment": voice("attachment"),
@@ -35,7 +35,14 @@ def render(report: ReportFacts, language: Language) -> bytes:
 
 def content(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     """All of it, in order."""
-    yield from summary.page(report, voice)
+    body = list(_body(report, voice))
+    sections = [block["t"] for block in body if block["b"] == "heading" and block["level"] == 1]
+    # The first page is section 1.
+    yield from summary.page(report, voice, sections.index(voice("verify-heading")) + 2)
+    yield from body
+
+
+def _body(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     for group in report.groups[:CHAPTERS]:
         if report.kind != "period" or group.one.finding != "MET":
             yield from judged.chapter(report, group, voice)

@@ -1,6 +1,6 @@
 """What a page is made of, as plain data: the template sets it, and takes no text for markup."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 from collector.core.timeline import Duration
@@ -68,6 +68,14 @@ def narrow(text: str) -> str:
 def answer(rows: Iterable[tuple[str, str, Style]]) -> Block:
     """The table of the first page."""
     return {"b": "answer", "rows": [list(row) for row in rows]}
+
+
+def kept(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks that stay on one page, where they fit on one."""
+    *before, last = blocks
+    for block in before:
+        yield block | {"next": True}
+    yield last
 
 
 class Sum:

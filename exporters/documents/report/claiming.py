@@ -8,7 +8,7 @@ from collector.core.contract import Penalty
 from collector.core.credit import Cents, books, share_of_base
 from collector.core.record import Declaration
 from exporters.documents import asking
-from exporters.documents.report.blocks import Bill, Block, facts, heading, points, say, table
+from exporters.documents.report.blocks import Bill, Block, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.voice import Voice
 from exporters.documents.words import fraction
@@ -46,19 +46,18 @@ def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
     penalty = report.context.contract.penalty
     yield heading(voice("claim-heading"))
     yield say(state(one, voice))
-    due = report.context.contract.deadlines.claim
     yield facts(
         [
             (voice("label-claim"), one.id),
             (voice("label-account"), one.account),
             (voice("label-credit"), credit(report, one, voice)),
-            (voice("label-claim-by"), f"{voice.until(one.due.safe)} ({voice.clause(due.clause)})"),
-            (voice("label-latest"), voice("could-be-argued", at=voice.until(one.due.latest))),
+            (voice("label-claim-by"), by_when(report, one, voice)),
+            (voice("label-latest"), at_the_latest(report, one, voice)),
         ]
     )
     if penalty is not None:
         yield from _calculation(one, penalty, report, voice)
-        yield from _caps(one, penalty, report, voice)
+        yield from kept(_caps(one, penalty, report, voice))
     yield from _references(one, report, voice)
     yield from _waived(report, voice)
 
@@ -67,19 +66,86 @@ def state(one: Claim, voice: Voice) -> str:
     """Whether it may be claimed, and what is missing."""
     match one.state:
         case "due":
-            missing = [voice.term("need", need.what) for need in one.needs if not _met(need)]
-            lacks = voice("lacks", what=", ".join(missing)) if missing else voice("lacks-nothing")
-            return f"{voice('claim-due', at=voice.until(one.due.safe))} {lacks}"
+            return f"{voice('claim-due', at=voice.until(one.due.safe))} {completeness(one, voice)}"
         case "late":
             return voice("claim-late")
         case "blocked":
-            against = (
-                voice("labelled", name=flag, told=voice.term("flag", flag)) for flag in asking.blocked_by(one)
-            )
+            against = (voice.flag(flag) for flag in asking.blocked_by(one))
             return voice("claim-blocked", against=voice.join(against))
 
 
-def _met(need: Need) -> bool:
+def completeness(one: Claim, voice: Voice) -> str:
+    """What is missing, and what follows from that."""
+    missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
+    return voice("lacks", what=", ".join(missing)) if missing else voice("lacks-nothing")
+
+
+def complete(one: Claim, voice: Voice) -> str:
+    """The same in a word."""
+    missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
+    return voice("complete-not", what=", ".join(missing)) if missing else voice("complete-whole")
+
+
+def by_when(report: ReportFacts, one: Claim, voice: Voice) -> str:
+    """The deadline by the strictest count, with its rule."""
+    return voice("due-safe", at=voice.until(one.due.safe), **_rule(report, voice, safe=True))
+
+
+def at_the_latest(report: ReportFacts, one: Claim, voice: Voice) -> str:
+    """The one that could also be argued."""
+    return voice("due-latest", at=voice.until(one.due.latest), **_rule(report, voice, safe=False))
+
+
+def _rule(report: ReportFacts, voice: Voice, *, safe: bool) -> dict[str, str]:
+    due = report.context.contract.deadlines.claim
+    reading = next((r for r in report.context.contract.readings if r.id == "claim-clock"), None)
+    says = ""
+    if reading is not None:
+        says = f" ({voice.reading(reading, reading.safe if safe else reading.arguable)})"
+    within = voice("within", number=due.within, unit=voice.term("unit", due.unit))
+    return {"within": within, "clause": voice.clause(due.clause), "says": says}
+
+
+def reduced(report: ReportFacts, one: Claim, voice: Voice) -> str:
+    """What the formula gives, and which cap took how much of it; nothing where none did."""
+    penalty = report.context.contract.penalty
+    if penalty is None or one.by_formula is None or one.credit is None:
+        return ""
+    after = one.by_formula if one.after_invoice_cap is None else one.after_invoice_cap
+    steps = [
+        voice("reduced-by", amount=voice.money(now), clause=voice.clause(clause))
+        for clause, before, now in (
+            (penalty.cap_of_invoice_clause, one.by_formula, after),
+            (penalty.clause, after, one.credit),
+        )
+        if now < before
+    ]
+    if not steps:
+        return voice("not-reduced")
+    return voice("reduced", formula=voice.money(one.by_formula), steps=", ".join(steps))
+
+
+def told_of(report: ReportFacts, one: Claim, voice: Voice) -> str:
+    """The numbers of the notices and tickets that the claim rests on."""
+    told = []
+    for need in one.needs:
+        if need.what in ("reservations", "ticket"):
+            said = (report.context.declarations[id] for id in need.by)
+            ids = ", ".join(d.number or d.id for d in said)
+            told.append(voice(f"by-{need.what}" if ids else f"no-{need.what}", ids=ids))
+    return voice.join(told)
+
+
+def gives_up(report: ReportFacts, voice: Voice) -> str:
+    """What taking the credit gives up, in a line."""
+    penalty = report.context.contract.penalty
+    if penalty is None or not penalty.final_clause:
+        return ""
+    return voice("gives-up", clause=voice.clause(penalty.final_clause))
+
+
+def met(need: Need) -> bool:
+    """Whether what a claim needs is there."""
     # The bundle that the report lies in is the evidence.
     return need.met or need.what == "evidence"
 
@@ -135,6 +201,10 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
 
 
 def _base(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    yield from kept(_of_invoices(one, penalty, report, voice))
+
+
+def _of_invoices(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
     ground = report.account.ground
     known = books(one.account, ground.declarations, ground.calendar)
     yield say(voice("base-mean", months=penalty.base_months) if penalty.base_months else voice("base-month"))
@@ -164,17 +234,19 @@ def _caps(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> It
         for month, part in one.parts.items():
             invoice = known.invoiced(month) or Cents(0)
             asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
+            limit, spent = invoice * penalty.cap_of_invoice, known.credited(month)
+            bill.row("", voice("asked-for-month", month=month), voice.money(part))
             bill.row(
-                "",
-                voice("asked-for-month", month=month),
-                voice.money(part),
+                "≤",
+                voice("room", share=share, month=month),
+                voice.money(max(limit - spent, Cents(0))),
                 [
                     voice(
-                        "room",
+                        "room-of",
                         share=share,
                         invoice=voice.money(invoice),
-                        limit=voice.money(invoice * penalty.cap_of_invoice),
-                        spent=voice.money(known.credited(month)),
+                        limit=voice.money(limit),
+                        spent=voice.money(spent),
                         asked=voice.money(asked),
                     ),
                 ],
@@ -185,7 +257,7 @@ def _caps(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> It
         choice = report.account.readings["cap-period"]
         base = voice.money((one.base.amount or Cents(0)) * penalty.cap_of_base)
         bill.row(
-            "",
+            "≤",
             voice(
                 "cap-of-base", clause=voice.clause(penalty.clause), share=voice.digits(penalty.cap_of_base)
             ),
@@ -209,7 +281,7 @@ def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block
         rows.append(
             [
                 voice.term("need", need.what),
-                voice("need-met" if _met(need) else "need-missing"),
+                voice("need-met" if met(need) else "need-missing"),
                 voice.join(told),
             ]
         )
@@ -228,7 +300,7 @@ def _dated(said: Declaration, voice: Voice) -> str:
     told = [voice("number", number=said.number)] if said.number else []
     told += [voice.term("state", said.state)] if said.state else []
     told += [
-        voice.term("dated", word).format(at=voice.at(at)) for word, at in times.items() if at is not None
+        voice.term("dated", word).format(at=voice.moment(at)) for word, at in times.items() if at is not None
     ]
     told += [voice("document", sha=said.document)] if said.document else []
     return ", ".join(told)
@@ -236,12 +308,13 @@ def _dated(said: Declaration, voice: Voice) -> str:
 
 def _waived(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     contract = report.context.contract
-    told = []
     if contract.penalty is not None and contract.penalty.final_clause:
-        told.append(voice("waives", clause=voice.clause(contract.penalty.final_clause)))
+        yield heading(voice("waives-heading"), 2)
+        yield say(voice("waives", clause=voice.clause(contract.penalty.final_clause)))
     if contract.liability is not None:
         of = contract.liability
-        told.append(
+        yield heading(voice("instead-heading"), 2)
+        yield say(
             voice(
                 "liability",
                 clause=voice.clause(of.clause),
@@ -250,9 +323,6 @@ def _waived(report: ReportFacts, voice: Voice) -> Iterator[Block]:
                 days=of.past_days,
             )
         )
-    if told:
-        yield heading(voice("waives-heading"), 2)
-        yield points(told)
 
 
 def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
@@ -261,8 +331,9 @@ def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     yield heading(voice("readings-heading"))
     safe = context.contract.all_safe()
     moved = [id for id, choice in context.account.readings.items() if choice != safe[id]]
-    yield say(voice("readings-moved", which=", ".join(moved)) if moved else voice("readings-safe"))
     by_id = {reading.id: reading for reading in context.contract.readings}
+    named = (voice("reading-of", id=id, clause=voice.clause(by_id[id].clause)) for id in moved if id in by_id)
+    yield say(voice("readings-moved", which=", ".join(named)) if moved else voice("readings-safe"))
     figures = [(g.one.commitment, g.one.service, g.one.window) for g in report.groups]
     rows = []
     for effect in context.effects:
@@ -294,7 +365,7 @@ def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
             [3, 5, 5, 5],
         )
     elif context.effects:
-        yield say(voice("readings-nothing"))
+        yield say(voice("readings-nothing" if report.claim is None else "readings-nothing-claimed"))
 
 
 def _moved(before: Attainment, after: Attainment | None, voice: Voice) -> str:

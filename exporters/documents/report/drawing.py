@@ -60,7 +60,8 @@ def closeup(facts: ReportFacts, outage: Outage, one: Attainment | None, voice: V
     """One outage with some time around it: the service, each probe, each control, what is taken off."""
     hull = Span(outage.begins, outage.ends)
     margin = max(hull.length // 6, 10 * SECOND)
-    window = Span(hull.start - margin, min(hull.end + margin, max(facts.account.as_of, hull.end + SECOND)))
+    start, end = hull.start - margin, min(hull.end + margin, max(facts.account.as_of, hull.end + SECOND))
+    window = Span(start - start % SECOND, end - end % -SECOND)
     states = facts.account.states[outage.service]
     lanes = [(outage.service, _states(window, Seen(states.up, states.down, states.edge)))]
     heard = [w for w in facts.witnesses if w.outage == outage.id]
@@ -167,12 +168,14 @@ def _ticks(window: Span, voice: Voice) -> list[list[int | str]]:
 
 def _round(window: Span, step: Duration, voice: Voice) -> list[Instant]:
     """The instants in a window at which a clock on the wall shows a round time."""
-    days_beside = 2
-    first = _local(window.start, voice).replace(hour=0, minute=0, second=0, microsecond=0)
-    wall = first.replace(tzinfo=None)
+    first, last = (_local(edge, voice).replace(tzinfo=None) for edge in window)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    since, until = ((wall - midnight) // timedelta(microseconds=1) for wall in (first, last))
+    # Where clocks were set back, the wall shows an hour less than has gone by.
+    back = HOUR if window.length >= DAY or until - since != window.length else 0
     found = []
-    for k in range(2 + (window.end - window.start + days_beside * DAY) // step):
-        moment = (wall + timedelta(microseconds=k * step)).replace(tzinfo=voice.where)
+    for k in range(max(since - back, 0) // step, (until + back) // step + 1):
+        moment = (midnight + timedelta(microseconds=k * step)).replace(tzinfo=voice.where)
         at = (moment - show.EPOCH) // timedelta(microseconds=1)
         if window.start <= at <= window.end:
             found.append(at)
@@ -186,4 +189,4 @@ def _local(at: Instant, voice: Voice) -> datetime:
 def _axis(window: Span, voice: Voice) -> str:
     first, last = (f"UTC{_local(at, voice).isoformat()[-6:]}" for at in window)
     offset = first if first == last else voice("offset-changes", first=first, then=last)
-    return voice("axis", zone=voice.contract.zone, offset=offset, span=voice.span(window))
+    return voice("axis", zone=voice.contract.zone, offset=offset, span=voice.when(window))

@@ -1,6 +1,6 @@
 """All that a report is made of, gathered once for both languages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -59,6 +59,14 @@ class Origin:
     """Those that are bundled, in order of size."""
 
 
+class Named(NamedTuple):
+    """The line of an origin whose plan names the contract that held at the end of what is reported."""
+
+    origin: str
+    seq: int
+    at: Instant
+
+
 class Group(NamedTuple):
     """Attainments of one service that are the same figure under several headings of the contract."""
 
@@ -93,6 +101,8 @@ class ReportFacts:
     seen: Mapping[tuple[str, str], Seen]
     """(origin, probe) → its states."""
     clocks: Sequence[Clocked]
+    named: Sequence[Named]
+    """Of each origin, the plan that names the contract."""
     origins: Sequence[Origin]
     deposits: Sequence[str]
     """Where keys and plan were deposited, as far as that was said, in words."""
@@ -161,10 +171,19 @@ def gathered(
         },
         seen=seen(testimonies, account.readings["platform-throttle"]),
         clocks=lines.clocks(around, testimonies, places),
+        named=list(_named(testimonies, account, max([span.end, *(g.one.window.span.end for g in groups)]))),
         origins=origins,
         deposits=deposits,
         provider=provider,
     )
+
+
+def _named(testimonies: Sequence[Testimony], account: Account, until: Instant) -> Iterator[Named]:
+    for told in testimonies:
+        before = (one for one in told.harvest.plans if one.at < until)
+        plan = max(before, key=lambda one: (one.at, one.seq), default=None)
+        if plan is not None and plan.contract == account.ground.contract.id:
+            yield Named(told.origin, plan.seq, plan.at)
 
 
 def _outages(

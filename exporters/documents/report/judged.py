@@ -9,11 +9,11 @@ from collector.core.deduction import Deduction, taken_from
 from collector.core.record import AtLeast
 from collector.core.timeline import Duration, Span, difference, duration, intersection
 from collector.core.window import MONTHS
-from exporters.documents import blindness, show
+from exporters.documents import blindness, show, uncounted
 from exporters.documents.blindness import USUAL, Silence
 from exporters.documents.ledger import BEFORE_NET
-from exporters.documents.report import drawing
-from exporters.documents.report.blocks import Block, Style, Sum, facts, heading, points, say, table
+from exporters.documents.report import drawing, setting
+from exporters.documents.report.blocks import Block, Style, Sum, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import Group, ReportFacts
 from exporters.documents.report.voice import Voice
 from exporters.documents.words import SHOWN, fraction
@@ -53,15 +53,28 @@ def _promised(report: ReportFacts, group: Group, voice: Voice) -> Iterator[Block
         ("label-over", voice.term("length-of", commitment.window)),
         ("label-service", voice("service", name=rules.name, account=rules.account, region=rules.region)),
         ("label-window", voice(f"window-{one.window.kind}")),
-        ("label-from", voice("instant", at=voice.at(start), us=show.grouped(start))),
-        ("label-to", voice("instant-end", at=voice.at(end), us=show.grouped(end))),
-        ("label-length", voice("length", long=voice.long(end - start), us=show.grouped(end - start))),
+        ("label-from", voice.at(start)),
+        ("label-to", voice("instant-end", at=voice.at(end))),
+        ("label-length", voice.long(end - start)),
     ]
     if group.also:
         rows.insert(1, ("label-also", voice("also", commitments=", ".join(group.also))))
     yield facts((voice(label), told) for label, told in rows)
+    yield from _why_this_window(report, one, voice)
     if not report.judges(one):
         yield say(voice("window-not-its-own", length=voice.term("length-of", commitment.window)), "quiet")
+
+
+def _why_this_window(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
+    contract = report.context.contract
+    reading = next((r for r in contract.readings if r.id == "window"), None)
+    if one.window.kind not in ("worst", "calendar") or reading is None:
+        return
+    told = voice(f"window-why-{one.window.kind}", clause=voice.clause(contract.deadlines.claim.clause))
+    if report.claim is not None:
+        choice = voice.reading(reading, report.account.readings["window"])
+        told += f" {voice('window-of-several', choice=choice, clause=voice.clause(reading.clause))}"
+    yield say(told, "quiet")
 
 
 # ------------------------------------------------------------------------------------------- the measurement
@@ -80,7 +93,7 @@ def _measured(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Bl
     sums.total(voice("agreed-time" if one.excluded else "the-window"), one.agreed)
     yield sums.block()
     if one.excluded:
-        yield say(voice("excluded"))
+        yield say(voice("excluded")) | {"next": True}
         left = Sum(voice)
         left.row("", voice("the-window"), one.window.span.length)
         for line in one.excluded:
@@ -117,6 +130,9 @@ def how(report: ReportFacts, service: str, voice: Voice) -> Iterator[Block]:
         voice("controls", names=", ".join(controls)) if controls else voice("no-controls"),
         "" if controls else "unsure",
     )
+    looked = {watcher for watch in watches for watcher in watch.probes}
+    for where in sorted({setting.near(t) or "" for t in setting.targets(report, looked)} - {""}):
+        yield say(voice(f"there-{where}"), "unsure")
 
 
 def _down_when(report: ReportFacts, service: str, voice: Voice) -> str:
@@ -126,7 +142,12 @@ def _down_when(report: ReportFacts, service: str, voice: Voice) -> str:
             which = voice("down-when-at-least", number=number)
         case word:
             which = voice(f"down-when-{word}")
-    least = voice("two-or-only-one") if rules.witnesses is None else voice.count(rules.witnesses, "vantage")
+    if rules.witnesses is not None:
+        least = voice.count(rules.witnesses, "vantage")
+    else:
+        watches = (watch for _, watch in report.context.account.watched[service])
+        numbers = {len({watcher.vantage for watcher in watch.probes}) for watch in watches}
+        least = voice("only-one") if max(numbers) < 2 else voice("two" if min(numbers) > 1 else "two-or-one")  # noqa: PLR2004
     return voice("down-when", which=which, least=least)
 
 
@@ -162,12 +183,11 @@ def _label(line: Line, report: ReportFacts, voice: Voice) -> str:
     clauses = {rule.kind: rule.clause for rule in contract.deductions}
     if contract.grace is not None:
         clauses["grace"] = contract.grace.clause
-    if contract.deadlines.reservation is not None:
-        clauses["unreserved"] = contract.deadlines.reservation.clause
     clauses["not-countable"] = contract.countable.clause
-    return voice(
-        "by-clause", what=voice.term("deduction", line.kind), clause=voice.clause(clauses[line.kind])
-    )
+    said = voice.term("deduction", line.kind)
+    # What may not be claimed has its clauses beside its reasons.
+    known = clauses.get(line.kind)
+    return voice("by-clause", what=said, clause=voice.clause(known)) if known else said
 
 
 def _because(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
@@ -176,15 +196,33 @@ def _because(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> 
     if line.kind == "grace":
         yield voice("because-grace", incidents=_listed(line.because, voice))
     elif line.kind == "unreserved":
-        term = contract.deadlines.reservation
-        within = (
-            "" if term is None else voice("within", number=term.within, unit=voice.term("unit", term.unit))
-        )
-        yield voice("because-unreserved", within=within, stretches=voice.count(len(line.spans), "stretch"))
+        yield from _uncounted(line, one, report, voice)
     elif line.kind == "not-countable":
         yield voice("because-short", least=voice.long(contract.countable.minimum))
     else:
         yield from _taking(line, one, report, voice)
+
+
+def _uncounted(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
+    """Why some of net downtime may not be claimed: each reason that there is, and of how much."""
+    contract = report.context.contract
+    by_id = {reading.id: reading for reading in contract.readings}
+    term, due = contract.deadlines.reservation, contract.deadlines.claim
+    found = uncounted.reasons(one, report.account, report.settlement, claimed=report.context.claimed)
+    for reason, parts in found.items():
+        yield voice(
+            f"uncounted-{reason}",
+            amount=voice.long(duration(parts)),
+            when=voice.when(parts[0]) if len(parts) == 1 else voice.count(len(parts), "stretch"),
+            within=""
+            if term is None
+            else voice("within", number=term.within, unit=voice.term("unit", term.unit)),
+            reserved="" if term is None else voice.clause(term.clause),
+            ticket=voice.clause(by_id["ticket"].clause) if "ticket" in by_id else "",
+            claim=voice.clause(due.clause),
+        )
+    if sum(duration(parts) for parts in found.values()) > line.amount:
+        yield voice("uncounted-twice")
 
 
 def _taking(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
@@ -211,11 +249,11 @@ def declared(one: Deduction, report: ReportFacts, voice: Voice) -> Iterator[str]
     line = context.cited.get(one.id)
     place = "" if line is None else f" ({voice('line-of', line=line.removeprefix('line '))})"
     yield voice("declared", id=one.id, standing=voice.term("standing", one.standing), by=one.by) + place
-    spans = [voice.span(span) for span in one.spans[:SHOWN]]
+    spans = [voice.when(span) for span in one.spans[:SHOWN]]
     more = len(one.spans) - len(spans)
     yield voice.join(spans) + (f" {voice('and-more', more=more)}" if more else "")
     times = [("sent", one.sent), ("received", one.received)]
-    told = ", ".join(voice(f"notice-{word}", at=voice.at(at)) for word, at in times if at is not None)
+    told = ", ".join(voice(f"notice-{word}", at=voice.moment(at)) for word, at in times if at is not None)
     if told:
         yield told
     yield voice("document", sha=one.document) if one.document else voice("no-document")
@@ -256,17 +294,14 @@ def _share(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block
     if figure.best is None or figure.worst is None:
         yield say(voice("nothing-to-divide"))
         return
-    yield say(voice(f"best-{word}"))
-    yield from _division(one, figure.amount, voice)
+    yield from kept([say(voice(f"best-{word}")), *_division(one, figure.amount, voice)])
     lost = int(one.agreed * (1 - figure.worst))
     sums = Sum(voice)
     sums.row("", voice(word), figure.amount)
-    sums.row("+", voice("state-edge"), lost - figure.amount - one.unknown)
+    sums.row("+", voice("state-edge-left"), lost - figure.amount - one.unknown)
     sums.row("+", voice("state-unknown"), one.unknown)
     sums.total(voice("lost-at-most"), lost)
-    yield say(voice("worst"))
-    yield sums.block()
-    yield from _division(one, lost, voice)
+    yield from kept([say(voice("worst")), sums.block(), *_division(one, lost, voice)])
     allowed = one.agreed * (1 - one.target)
     yield facts(
         [
@@ -310,21 +345,20 @@ def _finding(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Blo
     else:
         yield say(voice(f"here-{word}"), "unsure")
         yield say(_elsewhere(report, one, voice))
-    seen = voice("no-time") if one.coverage is None else voice("coverage", share=voice.digits(one.coverage))
     yield facts(
         [
             (voice("label-observed"), voice.bounds(one.observed.worst, one.observed.best)),
             (voice("label-net"), voice.bounds(one.net.worst, one.net.best)),
             (
                 voice("label-claimable"),
-                voice("of-reserved", share=voice.bounds(one.claimable.worst, one.claimable.best)),
+                voice("of-claimable", share=voice.bounds(one.claimable.worst, one.claimable.best)),
             ),
-            (voice("label-coverage"), seen),
+            (voice("label-coverage"), setting.covered(one, voice)),
         ]
     )
     if one.flags:
         yield say(voice("flags"), "unsure")
-        yield points(voice("labelled", name=flag, told=voice.term("flag", flag)) for flag in one.flags)
+        yield points(voice.flag(flag) for flag in one.flags)
     yield from _blind(report, one, voice)
 
 
@@ -335,7 +369,7 @@ def _elsewhere(report: ReportFacts, one: Attainment, voice: Voice) -> str:
     return voice(
         "own-window",
         length=voice.term("length-of", length),
-        window=voice.span(Span(start, end)),
+        window=voice.when(Span(start, end)),
         allowed=voice.long(((end - start) * (1 - one.target)).__floor__()),
         counted=voice.long(report.context.judged(one)[0].amount),
     )
@@ -347,11 +381,12 @@ def _blind(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block
         return
     yield say(voice("blind", stretches=voice.count(len(unknown), "stretch"), total=voice.long(one.unknown)))
     told = []
+    began = report.account.watched[one.service][0][0].start
     for span in blindness.longest(one, report.account):
-        why = report.silences.get((one.service, span))
-        told.append(
-            voice("blind-one", span=voice.span(span), long=voice.long(span.length), why=_said(why, voice))
-        )
+        why = voice("not-yet")
+        if span.end > began:
+            why = _said(report.silences.get((one.service, span)), voice)
+        told.append(voice("blind-one", span=voice.when(span), long=voice.long(span.length), why=why))
     yield points(told)
 
 

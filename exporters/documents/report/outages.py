@@ -10,7 +10,7 @@ from collector.journal.passage import Cited
 from exporters.documents import show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.report import drawing
-from exporters.documents.report.blocks import Block, facts, heading, say, table
+from exporters.documents.report.blocks import Block, facts, heading, kept, say, table
 from exporters.documents.report.facts import ReportFacts, concerned
 from exporters.documents.report.voice import Voice
 from exporters.documents.witness import Witness
@@ -69,7 +69,6 @@ def _list(report: ReportFacts, voice: Voice) -> Iterator[Block]:
 
 def _one(report: ReportFacts, outage: Outage, voice: Voice) -> Iterator[Block]:
     figures = [group.one for group in concerned(report, outage)]
-    yield heading(outage.id, 2)
     rows = [
         *_spans("label-certain", outage.certain, voice),
         *_spans("label-possible", outage.possible, voice),
@@ -79,12 +78,12 @@ def _one(report: ReportFacts, outage: Outage, voice: Voice) -> Iterator[Block]:
     rows += [
         (voice("label-counts") if k == 0 else "", _cost(outage, one, voice)) for k, one in enumerate(figures)
     ]
-    yield facts(rows)
-    yield drawing.closeup(report, outage, figures[0] if figures else None, voice)
+    picture = drawing.closeup(report, outage, figures[0] if figures else None, voice)
+    yield from kept([heading(outage.id, 2), facts(rows), picture])
     heard = [one for one in report.witnesses if one.outage == outage.id]
     probes = [one for one in heard if not one.control]
     for witness in probes[:PROBES]:
-        yield from _witness(witness, voice)
+        yield from kept(_witness(witness, voice))
     if len(probes) > PROBES:
         yield say(voice("more-probes", probes=voice.count(len(probes) - PROBES, "probe")))
     controls = [one for one in heard if one.control]
@@ -103,7 +102,7 @@ def _spans(label: str, parts: Spans, voice: Voice) -> Iterator[tuple[str, str]]:
         return
     total = duration(parts)
     of = "" if len(parts) == 1 else voice("in-parts", parts=voice.count(len(parts), "part"))
-    yield voice(label), voice("amount", long=voice.long(total), us=show.grouped(total)) + of
+    yield voice(label), voice.long(total) + of
     for span in parts[:SHOWN]:
         yield "", voice("span-long", span=voice.span(span), long=voice.long(span.length))
     if len(parts) > SHOWN:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from collector.core.attainment import Attainment
+from collector.core.claim import Claim
 from collector.core.record import Outcome
 from collector.core.timeline import Span, duration
 from exporters.documents import show
-from exporters.documents.report import claiming
+from exporters.documents.report import claiming, setting
 from exporters.documents.report.blocks import Block, Style, answer, facts, heading, say, table
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.judged import TONE
@@ -30,9 +31,9 @@ def title(report: ReportFacts, voice: Voice) -> str:
     return voice(f"title-{word}", service=", ".join(services))
 
 
-def page(report: ReportFacts, voice: Voice) -> Iterator[Block]:
-    """What this is, the answer in three sentences, and the figures."""
-    yield say(voice("what-this-is"), "quiet")
+def page(report: ReportFacts, voice: Voice, section: int) -> Iterator[Block]:
+    """What this is, the answer in three sentences, and the figures; `section` says how to verify."""
+    yield say(f"{voice('what-this-is')} {setting.trust(report, voice, section)}", "quiet")
     yield heading(voice("in-short"))
     for sentence in _sentences(report, voice):
         yield say(sentence, "lead")
@@ -45,19 +46,31 @@ def page(report: ReportFacts, voice: Voice) -> Iterator[Block]:
 def _about(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str]]:
     """Who, where, by which contract, and with what clock."""
     contract, account = report.context.contract, report.account
+    rules = [report.context.rules(name) for name in setting.services(report)]
+    if rules:
+        yield voice("label-measured-by"), setting.measured_by(report, voice)
+        looked = setting.watchers(report)
+        yield voice("label-address"), voice.join(setting.addresses(report, looked, voice)) or "—"
+    for group in report.groups[:1]:
+        yield voice("label-coverage"), setting.covered(group.one, voice)
+    yield voice("label-vouched"), setting.vouched(report, voice)
     yield voice("label-provider"), contract.provider
-    yield voice("label-contract"), voice("contract", id=contract.id, version=contract.version)
-    services = {group.one.service for group in report.groups} | {o.service for o in report.outages}
-    rules = [report.context.rules(name) for name in sorted(services)]
+    yield voice("label-contract"), _contract(report, voice)
     yield voice("label-account"), ", ".join(sorted({one.account for one in rules})) or "—"
     yield voice("label-region"), ", ".join(sorted({one.region for one in rules})) or "—"
-    watching = (w for name in sorted(services) for _, watch in account.watched[name] for w in watch.probes)
-    vantages = sorted({w.vantage for w in watching})
-    yield voice("label-measured-by"), voice("measured-by", vantages=", ".join(vantages))
     yield voice("label-clock"), _clock(report, voice)
-    yield voice("label-span"), voice.span(report.span)
-    yield voice("label-as-of"), voice("as-of", at=voice.at(account.as_of))
+    yield voice("label-span"), voice.when(report.span)
+    yield voice("label-as-of"), voice("as-of", at=voice.moment(account.as_of))
     yield voice("label-times"), voice("times", zone=contract.zone)
+
+
+def _contract(report: ReportFacts, voice: Voice) -> str:
+    contract = report.context.contract
+    told = voice(
+        "contract", id=contract.id, version=contract.version, since=voice.day(contract.in_force.since)
+    )
+    lines = ", ".join(voice("line-of", line=f"{one.origin}:{one.seq}") for one in report.named)
+    return f"{told} {voice('contract-named', lines=lines) if lines else voice('contract-not-named')}"
 
 
 def _clock(report: ReportFacts, voice: Voice) -> str:
@@ -105,7 +118,9 @@ def _happened(report: ReportFacts, voice: Voice) -> str:
             when=voice.when(Span(one.begins, max(outage.ends for outage in report.outages))),
             longest=voice.long(max(duration(outage.certain) for outage in report.outages)),
         )
-    return f"{told} {_seen(report, voice)}".strip()
+    certain = any(outage.certain for outage in report.outages)
+    means = voice("certain-means", terms=setting.terms(report, voice)) if certain else ""
+    return " ".join(part for part in (told, means, _seen(report, voice)) if part)
 
 
 def _seen(report: ReportFacts, voice: Voice) -> str:
@@ -123,7 +138,7 @@ def _seen(report: ReportFacts, voice: Voice) -> str:
     )
     controls = [one for one in report.witnesses if one.control]
     if not controls:
-        return told
+        return f"{told} {voice('seen-no-controls')}"
     asked = sum(sum(one.counts.values()) for one in controls)
     answered = sum(
         one.counts[Outcome.OK, reason]
@@ -166,10 +181,11 @@ def _owed(report: ReportFacts, voice: Voice) -> str:
     clause = "" if penalty is None else voice.clause(penalty.clause)
     if claim.state != "due":
         return claiming.state(claim, voice)
-    told = "owed" if claim.credit is not None else "owed-unknown"
-    return voice(
-        told, clause=clause, credit=claiming.credit(report, claim, voice), at=voice.until(claim.due.safe)
+    word = "owed" if claim.credit is not None else "owed-unknown"
+    told = voice(
+        word, clause=clause, credit=claiming.credit(report, claim, voice), at=voice.until(claim.due.safe)
     )
+    return f"{told} {claiming.completeness(claim, voice)}"
 
 
 # ------------------------------------------------------------------------------------------------- the table
@@ -195,13 +211,25 @@ def _answer(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str, Style
         voice(f"verdict-{word}" if whole else f"verdict-here-{word}"),
         TONE[word] if whole else "unsure",
     )
-    yield (
-        voice("label-downtime"),
-        voice("amount", long=voice.long(figure.amount), us=show.grouped(figure.amount)),
-        "",
-    )
+    yield voice("label-downtime"), voice.long(figure.amount), ""
     if report.claim is not None:
-        yield voice("label-credit"), claiming.credit(report, report.claim, voice), "good"
+        yield from _claimed(report, report.claim, voice)
+
+
+def _claimed(report: ReportFacts, claim: Claim, voice: Voice) -> Iterator[tuple[str, str, Style]]:
+    yield voice("label-credit"), claiming.credit(report, claim, voice), "good"
+    how = claiming.reduced(report, claim, voice)
+    if how:
+        yield voice("label-how"), how, ""
+    if claim.state == "due":
+        whole = all(claiming.met(need) for need in claim.needs)
+        yield voice("label-complete"), claiming.complete(claim, voice), "" if whole else "unsure"
+        yield voice("label-claim-by"), claiming.by_when(report, claim, voice), ""
+        yield voice("label-latest"), claiming.at_the_latest(report, claim, voice), ""
+    yield voice("label-told-of"), claiming.told_of(report, claim, voice), ""
+    waives = claiming.gives_up(report, voice)
+    if waives:
+        yield voice("label-gives-up"), waives, ""
 
 
 def _figures(report: ReportFacts, voice: Voice) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """From blocks to a PDF: the only place that knows Typst. The same blocks give the same bytes."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -25,6 +26,9 @@ _SHOWN = (
     (0x2018, 0x201E),
 )
 _SHOWN_ALONE = frozenset("…€→≤≥≠−≈×\u200b•›‹")  # noqa: RUF001
+_HIDDEN = re.compile(
+    f"[^{''.join(f'{chr(first)}-{chr(last)}' for first, last in _SHOWN)}{''.join(_SHOWN_ALONE)}]"
+)
 
 
 def pdf(document: Mapping[str, Any], attached: Mapping[str, bytes], at: Instant) -> bytes:
@@ -59,15 +63,10 @@ def _plain(value: Any) -> Any:
 
 def plain(text: str) -> str:
     """`text` with what cannot be shown written as its number, like "\\u{4e2d}", and long words breakable."""
-    shown = "".join(c if _has_glyph(c) else f"\\u{{{ord(c):x}}}" for c in text)
+    shown = _HIDDEN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
     if len(shown) <= FOLDED:
         return shown
     return " ".join(_broken(word) for word in shown.split(" "))
-
-
-def _has_glyph(character: str) -> bool:
-    code = ord(character)
-    return character in _SHOWN_ALONE or any(first <= code <= last for first, last in _SHOWN)
 
 
 def _broken(word: str) -> str:

@@ -34,6 +34,10 @@ _WHY: Mapping[re.Pattern[str], str] = {
 """What the core says of announced maintenance that is refused (D2)."""
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_RULE = re.compile(r" \(([A-Z]\d+)\)$")
+
+
 @cache
 def texts(language: Language) -> Mapping[str, str]:
     """Key → text of one language; groups of the file are joined to its keys by a dot."""
@@ -85,7 +89,7 @@ class Voice:
     # ----------------------------------------------------------------------------------------------- times
 
     def at(self, instant: Instant) -> str:
-        """An instant, exactly, with its offset: as on screens, in both languages."""
+        """An instant beside its label, exactly, with its offset: as on screens, in both languages."""
         return words.unbroken(show.instant(instant, self.where))
 
     def cell(self, instant: Instant) -> str:
@@ -94,7 +98,7 @@ class Voice:
 
     def clock(self, instant: Instant) -> str:
         """The time of day alone."""
-        return show.instant(instant, self.where).split(" ")[1][:-6]
+        return self._parts(instant)[1]
 
     def span(self, span: Span) -> str:
         """From when to when, exactly."""
@@ -103,32 +107,36 @@ class Voice:
     def moment(self, instant: Instant) -> str:
         """An instant in a sentence, no less exact."""
         day, clock, offset = self._parts(instant)
-        return words.unbroken(self("moment", day=day, clock=clock, offset=offset))
+        return self("moment", day=day, clock=clock, offset=offset)
 
     def when(self, span: Span) -> str:
         """From when to when in a sentence; the day and the offset are told twice only where they differ."""
         (day, start, offset), (last, end, then) = self._parts(span.start), self._parts(span.end)
         if (day, offset) == (last, then):
-            return self("when-one-day", day=words.unbroken(day), start=start, end=end, offset=offset)
+            return self("when-one-day", day=day, start=start, end=end, offset=offset)
         return self("when", start=self.moment(span.start), end=self.moment(span.end))
 
     def _parts(self, instant: Instant) -> tuple[str, str, str]:
         day, rest = show.instant(instant, self.where).split(" ")
-        year, month, number = day.split("-")
         clock = rest[:-6].rstrip("0") if "." in rest else rest[:-6]
+        return self.day(day), self._written(clock), f"UTC{rest[-6:]}"
+
+    def until(self, instant: Instant) -> str:
+        """A deadline in a sentence; where it falls on midnight, the day that it is the end of is told."""
+        _, clock, offset = self._parts(instant)
+        if clock == "00:00:00":
+            return self("end-of-day", day=self._parts(instant - 1)[0], offset=offset)
+        return self("until", at=self.moment(instant))
+
+    def day(self, iso: str) -> str:
+        """A civil date in a sentence: "2026-11-29" or whatever else stands in its place."""
+        if not _DATE.fullmatch(iso):
+            return iso
+        year, month, number = iso.split("-")
         number = number.lstrip("0")
         if number == "1" and self.language == "fr":
             number = "1er"
-        told = self("day", year=year, month=self.term("month", month), number=number)
-        return told, self._written(clock), f"UTC{rest[-6:]}"
-
-    def until(self, instant: Instant) -> str:
-        """A deadline; where it falls on midnight, the day that it is the end of is told."""
-        told = show.until(instant, self.where)
-        if told.startswith("the end of "):
-            day = told.removeprefix("the end of ").split(" ")[0]
-            return self("end-of-day", day=day, at=self.at(instant))
-        return self.at(instant)
+        return words.unbroken(self("day", year=year, month=self.term("month", month), number=number))
 
     def long(self, length: Duration) -> str:
         """A duration, exactly."""
@@ -183,8 +191,16 @@ class Voice:
         for pattern, key in _WHY.items():
             found = pattern.fullmatch(text)
             if found is not None:
-                return self(key, **found.groupdict())
+                return self(key, **{name: self.day(told) for name, told in found.groupdict().items()})
         return text
+
+    def flag(self, name: str) -> str:
+        """What a flag of a figure means, in words; its name and rule stand in brackets after them."""
+        told = self.term("flag", name)
+        rule = _RULE.search(told)
+        if rule is None:
+            return self("flagged", told=told, names=name)
+        return self("flagged", told=told[: rule.start()], names=f"{name}, {rule[1]}")
 
     def outcome(self, outcome: Outcome | str, reason: Reason | str) -> str:
         """What a sample came to."""

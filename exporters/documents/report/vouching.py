@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exporters.documents import show, statement
-from exporters.documents.report.blocks import Block, code, facts, heading, points, say, table
+from exporters.documents.report import setting
+from exporters.documents.report.blocks import Block, code, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import Origin, ReportFacts, Stamp
 from exporters.documents.report.voice import Voice
 
@@ -47,15 +48,7 @@ def quality(report: ReportFacts, voice: Voice) -> Iterator[Block]:
         yield table([voice(f"heads.{head}") for head in heads], rows, [4, 0, 0, 0, 0, 0, 4], right=(3, 4, 5))
     else:
         yield say(voice("clock-none"), "unsure")
-    kept = [
-        (watcher.probe, asked.persistence)
-        for group in report.groups
-        for _, watch in report.account.watched[group.one.service]
-        for watcher in watch.probes
-        if (asked := report.context.asked.get((watcher.origin, watcher.probe))) is not None
-    ]
-    terms = sorted({persistence for _, persistence in kept})
-    yield say(voice("assumption", terms=", ".join(voice.long(term) for term in terms) or "—"))
+    yield say(voice("assumption", terms=setting.terms(report, voice)))
 
 
 # ------------------------------------------------------------------------------------- the provider's records
@@ -161,9 +154,10 @@ def verification(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     if report.deposits:
         yield say(voice("deposited", where=voice.join(report.deposits)))
     else:
-        yield say(voice("no-deposit"), "unsure")
-    yield code(COMMANDS)
-    yield say(voice("verify-limits"), "quiet")
+        stamped = any(one.stamps for one in report.origins)
+        yield say(voice("no-deposit-but-stamps" if stamped else "no-deposit"), "unsure")
+    yield from kept([say(voice("commands")), code(COMMANDS)])
+    yield say(voice("verify-limits", speaks=", ".join(setting.speaks(report, voice))), "quiet")
 
 
 def _origin(report: ReportFacts, one: Origin, voice: Voice) -> Iterator[Block]:

@@ -1,85 +1,26 @@
 """What a report says is what the statement says, in both languages, down to the samples of an outage."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from collector.core.account import settle
 from collector.core.record import Sample
 from collector.core.timeline import HOUR, MINUTE, SECOND, Span
 from collector.errors import UsageError
 from collector.journal.passage import Cited
 from exporters.documents import show, statement
-from exporters.documents.report import LANGUAGES, Language, ReportFacts, Stamp, content, render
+from exporters.documents.report import LANGUAGES, Language, ReportFacts, content, render
 from exporters.documents.report.blocks import Block
 from exporters.documents.report.drawing import WHOLE
 from exporters.documents.report.facts import IN_FULL
 from exporters.documents.report.outages import ROWS
 from tests.exporters import claimed
 from tests.exporters.documents.report import reading, world
+from tests.exporters.documents.report.making import Made, made, outage_of, vouched
 from tests.exporters.documents.report.test_words import voice
-
-
-class Made(NamedTuple):
-    """A report, with its text in each language."""
-
-    facts: ReportFacts
-    fr: str
-    en: str
-
-    def of(self, language: Language) -> str:
-        return self.fr if language == "fr" else self.en
-
-    @property
-    def account(self) -> Mapping[str, Any]:
-        whole: dict[str, Any] = json.loads(self.facts.statement)["account"]
-        return whole
-
-
-def made(facts: ReportFacts) -> Made:
-    fr, en = (reading.text(render(facts, language)).replace("\xa0", " ") for language in LANGUAGES)
-    return Made(facts, fr, en)
-
-
-def outage_of(folder: Path, name: str = "command-api") -> ReportFacts:
-    found = world.drawn(world.two_vantages(folder, name=name), world.WHOLE, world.AS_OF)
-    outage = next(one for one in found.account.outages if one.service == name)
-    return world.reported(found, "outage", outage.id)
-
-
-@pytest.fixture(scope="module")
-def outage(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made(outage_of(tmp_path_factory.mktemp("outage")))
-
-
-@pytest.fixture(scope="module")
-def period(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("period")
-    return made(world.reported(world.drawn(world.two_vantages(folder), world.WHOLE, world.AS_OF), "period"))
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    found = world.drawn(world.still_open(tmp_path_factory.mktemp("open")), world.WHOLE, world.TO)
-    return made(world.reported(found, "outage", found.account.outages[0].id))
-
-
-@pytest.fixture(scope="module")
-def claim(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    found = world.drawn(world.with_claim(tmp_path_factory.mktemp("claim")), None, claimed.AS_OF)
-    one = settle(found.account).claims[0]
-    return made(world.reported(found, "claim", one.id, one.attainment.window.span))
-
-
-@pytest.fixture(params=["outage", "period", "still", "claim"])
-def any_of(request: pytest.FixtureRequest) -> Made:
-    found: Made = request.getfixturevalue(request.param)
-    return found
 
 
 def plain(number: int) -> str:
@@ -122,7 +63,8 @@ def test_outages_are_those_of_the_statement(any_of: Made, language: Language) ->
         if one["id"] in told:
             assert one["id"] in text
             for parts in (one["certain"], one["possible"]):
-                assert f"{plain(sum(end - start for start, end in parts))} µs" in text
+                whole = voice(language).long(sum(end - start for start, end in parts))
+                assert whole.replace("\xa0", " ") in text
                 for edge in (parts[0][0], parts[-1][1]):
                     assert show.instant(edge, any_of.facts.context.where) in text
 
@@ -205,7 +147,7 @@ def test_maintenance_is_told_with_clause_document_and_standing_and_what_was_late
         assert needed in outage.fr
     assert "4 min 50 s dépassent ce qui était annoncé" in outage.fr
     assert "late : refusé" in outage.fr
-    assert "2 jours francs demandaient un avis le 2026-11-15 au plus tard" in outage.fr
+    assert "2 jours francs demandaient un avis le 15 novembre 2026 au plus tard" in outage.fr
 
 
 def test_a_window_that_is_not_the_contracts_proves_no_breach(outage: Made, claim: Made) -> None:
@@ -238,15 +180,6 @@ def test_blind_time_is_told_with_its_reason(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------- what vouches for it
 
 
-def vouched(facts: ReportFacts) -> ReportFacts:
-    stamps = [Stamp("qualified", 10 * k, world.FROM + k * 5 * MINUTE, 1_000_000) for k in range(1, 13)]
-    origins = [
-        replace(one, first=0, last=one.size - 1, keys=(f"{one.origin}+0a1b2c3d+AekyeRrm",), stamps=stamps)
-        for one in facts.origins
-    ]
-    return replace(facts, origins=origins, deposits=("Me Martin, 2 octobre 2026",))
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_roots_keys_stamps_and_deposit_are_named(outage: Made, language: Language) -> None:
     facts = vouched(outage.facts)
@@ -266,7 +199,7 @@ def test_roots_keys_stamps_and_deposit_are_named(outage: Made, language: Languag
 def test_what_does_not_vouch_is_said(outage: Made) -> None:
     for needed in (
         "no whole stretch of lines is in the bundle: completeness is not shown",
-        "none: the heads are not signed",
+        "none: nobody has signed this journal",
         "none: no authority has vouched",
         "No deposit is named here",
     ):

@@ -7,7 +7,7 @@ import pytest
 from collector.core.account import Account, replay, settle
 from collector.core.timeline import Span
 from collector.errors import UncountableJournal, UsageError
-from exporters.documents.report import LANGUAGES, ReportFacts, content, gathered
+from exporters.documents.report import LANGUAGES, ReportFacts, content, gathered, render
 from exporters.documents.report.facts import Kind
 from exporters.documents.report.typeset import plain
 from exporters.documents.report.voice import Voice
@@ -33,6 +33,20 @@ def reports(scenario: Scenario, question: Question, account: Account) -> Iterato
             kind, id, span=Span(0, 1), filed=b"{}", account=account, settlement=settled, effects=(),
             testimonies=testimonies, places=(), origins=(),
         )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", TOLD[::24])
+def test_a_report_of_some_scenarios_is_typeset(told: Told) -> None:
+    """One in 24: of all of them the blocks are made, which is what a scenario can break."""
+    scenario = understood(told)
+    question, _ = scenario.asked[0]
+    try:
+        account = drawn(scenario, question)
+    except (UncountableJournal, UsageError):
+        return
+    for report, language in zip(reports(scenario, question, account), LANGUAGES, strict=False):
+        assert render(report, language).startswith(b"%PDF")
 
 
 @pytest.mark.slow

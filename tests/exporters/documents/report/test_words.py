@@ -98,7 +98,11 @@ def test_every_reading_is_explained_in_french() -> None:
 )
 def test_why_a_deduction_is_refused_is_told_in_french(why: str) -> None:
     """The core's own words are recognised; what somebody declared stays as it is."""
-    assert voice("en").why(why) == why
+    told = {"2026-11-18": "18 November 2026", "2026-11-15": "15 November 2026"}
+    english = why
+    for iso, day in told.items():
+        english = english.replace(iso, day)
+    assert voice("en").why(why).replace("\xa0", " ") == english
     assert "notice" not in voice("fr").why(why)
     assert voice("fr").why("they said so") == "they said so"
 

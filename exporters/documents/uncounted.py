@@ -1,0 +1,61 @@
+"""Why net downtime may not be claimed: not reserved, not told of by a ticket, asked for before, or lapsed."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from collector.core.account import Account, Settlement
+from collector.core.attainment import Attainment, Stake
+from collector.core.breach import Ground, eligible, needs_ticket, told_by
+from collector.core.timeline import ALWAYS, Spans, difference, intersection, spans, union
+
+Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "other", "anew"]
+
+
+def reasons(
+    one: Attainment, account: Account, settlement: Settlement, *, claimed: bool
+) -> Mapping[Reason, Spans]:
+    """Of what lies between net and claimable: each reason, and when it holds. An instant may have several.
+
+    A figure that is no claim's counts all that is reserved; a claim's counts less (`breach.eligible`).
+    """
+    left = union(*(line.spans for line in one.ledger if line.kind == "unreserved"))
+    stake = next((s for s in account.stakes[one.service] if s.commitment.id == one.commitment), None)
+    if stake is None or not left:
+        return {}
+    reserved = stake.facts.reserved
+    still = union(*(of.open for of in settlement.reservations if of.service == one.service))
+    missing = difference(left, reserved)
+    # C1: what can still be reserved is not waived.
+    found: dict[Reason, Spans] = {
+        "open": intersection(missing, still),
+        "unreserved": difference(missing, still),
+    }
+    if claimed:
+        found |= _not_for_a_claim(stake, one, left, account.ground, settlement)
+    found["anew"] = difference(left, union(*found.values()))
+    return {reason: parts for reason, parts in found.items() if parts}
+
+
+def _not_for_a_claim(
+    stake: Stake, one: Attainment, left: Spans, ground: Ground, settlement: Settlement
+) -> Mapping[Reason, Spans]:
+    told = ALWAYS
+    if needs_ticket(ground):
+        told = union(*(told_by(declared, stake) for declared in ground.declarations))
+    counts = eligible(stake, ground)
+    asked = difference(intersection(stake.facts.reserved, told), counts.facts.reserved)
+    # Clause 11: what lies in windows that nobody claimed in time is gone, though all else would let it count.
+    in_time = counts.over(one.window, ground.readings).claimable.down
+    gone = difference(in_time, one.claimable.down)
+    late = spans(
+        claim.attainment.window.span
+        for claim in settlement.claims
+        if claim.state == "late" and claim.attainment.service == one.service
+    )
+    return {
+        "untold": difference(left, told),
+        "asked": intersection(left, asked),
+        "lapsed": intersection(intersection(left, gone), late),
+        # A claim is about what the plans of its time say that the service was (clause 11).
+        "other": difference(intersection(left, gone), late),
+    }
