@@ -16,6 +16,12 @@ VERSION = 1
 """Of the form that `--json` prints."""
 FINDING = 1
 
+UNBOUND = (
+    "Bound by none of it: reports, provider.json, deductions, readings, credit "
+    "(`constat account` draws them again)."
+)
+"""What a forger can still write who lists and stamps all of it anew."""
+
 _STYLES: dict[str, Style] = {"ok": "good", "FAILED": "bad", "not shown": "unsure"}
 
 
@@ -67,6 +73,7 @@ def _page(bundle: Path, report: Report) -> Page:
         head = f"{step.number:2}. {step.name:11}{step.verdict}: "
         page.say(head + step.found, 0, "" if step.verdict == "ok" else _STYLES[step.verdict], hang=4)
     page.gap()
+    page.say(UNBOUND, 0)
     page.say(
         report.verdict(), 0, "good" if report.verified else "bad" if report.numbers("FAILED") else "unsure"
     )

@@ -9,7 +9,7 @@ checkpoint but that of 09:31 is stamped two seconds after it, by `first`, and th
 import json
 import subprocess
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,12 +28,13 @@ from collector.core.record import (
     Outcome,
     Plan,
     Probe,
+    Rotate,
     Start,
     Stop,
     encode,
 )
 from collector.core.timeline import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
-from collector.journal import checkpoint, documents, layout, timestamp
+from collector.journal import checkpoint, documents, keys, layout, timestamp
 from collector.journal.origin import open_origin
 from collector.journal.store import Store
 from exporters.__main__ import _status as run
@@ -122,25 +123,32 @@ class Story:
         return f"api@{FAILS - 10 * SECOND}"
 
 
-def write(state: Path, keys: Path) -> Story:
-    """The journal of both vantage points, below `state`; the authorities' keys are kept in `keys`."""
-    authorities = {name: dated.make(keys / name) for name in NAMES}
+def trusted(state: Path, secrets: Path) -> dict[str, Dated]:
+    """Authorities whose keys are in `secrets`, pinned in a new state directory."""
+    authorities = {name: dated.make(secrets / name) for name in NAMES}
     (state / "trust").mkdir(parents=True)
     for name, one in authorities.items():
         (state / "trust" / f"{name}.pem").write_bytes(one.ca.read_bytes())
         said = {"name": name, "url": f"https://{name}.example/", "policy": dated.POLICY}
         (state / "trust" / f"{name}.json").write_bytes(msgspec.json.encode(said))
+    return authorities
+
+
+def write(state: Path, secrets: Path) -> Story:
+    """The journal of both vantage points, below `state`; the authorities' keys are kept in `secrets`."""
+    authorities = trusted(state, secrets)
     body, mail = documents.keep(state, BODY), documents.keep(state, MAIL)
     origins = {}
     for vantage in PROBES:
-        keeper = _Keeper(state, vantage, authorities)
+        keeper = Keeper(state, vantage, authorities)
         told = declarations(mail) if vantage == "paris" else []
-        keeper.write(sorted([*lines(keeper, body), *told], key=lambda line: line.at))
+        ends = [*range(SIX + HOUR, NOON, HOUR), FAILS + 3 * SECOND, ENDS + 3 * SECOND]
+        keeper.write([*lines(keeper, body), *told], sorted(ends), NOON)
         origins[vantage] = keeper.name
     return Story(state, authorities, origins)
 
 
-class _Keeper:
+class Keeper:
     """Writes one origin as the collector does, at made-up times."""
 
     def __init__(self, state: Path, vantage: str, authorities: dict[str, Dated]) -> None:
@@ -149,12 +157,14 @@ class _Keeper:
         self._authorities = authorities
         self.name, self.vantage = self._origin.name, vantage
         self.key = str(self._origin.key.vkey)
+        self.signers = [self._origin.key]
+        """The keys that signed, the oldest first."""
         self._anchors: list[Line] = []
 
-    def write(self, told: list[Line]) -> None:
-        """All lines, a checkpoint at each whole hour and where a burst begins and ends, and stamps."""
-        ends = [*range(SIX + HOUR, NOON, HOUR), FAILS + 3 * SECOND, ENDS + 3 * SECOND]
-        for end in sorted(ends):
+    def write(self, told: list[Line], ends: Sequence[Instant], closed: Instant) -> None:
+        """All lines, a checkpoint at each of `ends` and one where it is `closed`, and stamps."""
+        told = sorted(told, key=lambda line: line.at)
+        for end in ends:
             now = [line for line in told if line.at < end]
             told = told[len(now) :]
             self._append(sorted([*self._anchors, *now], key=lambda line: line.at))
@@ -163,12 +173,21 @@ class _Keeper:
         self._append(sorted([*self._anchors, *told], key=lambda line: line.at))
         self._store.close()
         self._origin.release()
-        self._stamped(NOON, list(self._authorities))
+        self._stamped(closed, list(self._authorities))
 
     def _append(self, some: list[Line]) -> None:
+        some = [self._handed_over(one) if isinstance(one, Rotate) else one for one in some]
         numbered = [msgspec.structs.replace(line, seq=self._store.size + k) for k, line in enumerate(some)]
         self._store.append(numbered, [encode(line) for line in numbered], some[0].at)
         self._store.keep()
+
+    def _handed_over(self, line: Rotate) -> Line:
+        """The line that makes a new key sign from there on."""
+        made = keys.make(keys.next_path(self._origin.state, self.name), self.name)
+        self.signers.append(made)
+        found = self._store.rotation(made, line.at)
+        assert found is not None
+        return found
 
     def _sealed(self, at: Instant) -> None:
         self._store.checkpoint()
@@ -199,7 +218,7 @@ class _Keeper:
             )
 
 
-def lines(keeper: _Keeper, body: str) -> Iterator[Line]:
+def lines(keeper: Keeper, body: str) -> Iterator[Line]:
     """What one vantage point's collector wrote, but declarations and anchors."""
     yield from _began(keeper, SIX - SECOND)
     if keeper.vantage == "paris":
@@ -217,7 +236,7 @@ def lines(keeper: _Keeper, body: str) -> Iterator[Line]:
         yield from _runs(keeper, asked, body)
 
 
-def _began(keeper: _Keeper, at: Instant) -> Iterator[Line]:
+def _began(keeper: Keeper, at: Instant) -> Iterator[Line]:
     yield Start(
         seq=0, at=at, format=FORMAT, origin=keeper.name, vantage=keeper.vantage, version="1", python="3",
         boot="b", cut=0, key=keeper.key,
@@ -236,7 +255,7 @@ def _host(at: Instant) -> Host:
     )
 
 
-def _runs(keeper: _Keeper, asked: Probe, body: str) -> Iterator[Line]:
+def _runs(keeper: Keeper, asked: Probe, body: str) -> Iterator[Line]:
     paris = keeper.vantage == "paris"
     for slot in range(SIX + asked.phase, NOON, EVERY):
         if paris and STOPS <= slot < STARTS:

@@ -9,11 +9,12 @@ from typing import Any
 
 from collector.core.account import Account
 from collector.core.timeline import HOUR, SECOND, Duration
-from collector.errors import ConstatError, UsageError
+from collector.errors import ConstatError
 from collector.journal.timestamp import Token
 from exporters.documents.bundle.opened import Opened, UnfitBundle, opened
 from exporters.documents.verification import dated, deposited, measured, unpacked, whole
 from exporters.documents.verification.dated import Dates, Part
+from exporters.documents.verification.deposited import Stated
 from exporters.documents.verification.heard import Heard
 from exporters.documents.verification.step import NotShown, Step, Wrong
 from exporters.documents.verification.unpacked import Stamp, Unpacked
@@ -66,10 +67,11 @@ def verify(
 
     UsageError where `path` is no bundle, or a deposit is none. Whatever else is wrong is a step that failed.
     """
+    stated = deposited.read(deposits)
     with TemporaryDirectory(prefix="constat-verify-") as name:
         try:
             with opened(path) as found:
-                steps = _Steps(found, Path(name), deposits, lag, told)
+                steps = _Steps(found, Path(name), stated, lag, told)
                 return Report(steps.taken(), lag)
         except UnfitBundle as error:
             rest = [
@@ -84,7 +86,7 @@ class _Steps:
 
     found: Opened
     root: Path
-    deposits: Sequence[Path]
+    deposits: Sequence[Stated]
     lag: Duration
     told: Callable[[str], None]
     unpacked: Unpacked | None = None
@@ -164,17 +166,18 @@ class _Steps:
             self.known[number] = Step(number, name, "ok", step())
         except NotShown as error:
             self.known[number] = Step(number, name, "not shown", str(error))
-        except UsageError:
-            raise  # a deposit that is none says nothing about the bundle
+        except UnfitBundle:
+            raise  # it is not looked at any further
         except ConstatError as error:
             self._failed(number, str(error))
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+        except Exception as error:
             # Whatever a bundle that is not of its form leads to, it does not verify.
             self._failed(number, f"not of its form: {type(error).__name__}: {error}")
         return self.known[number].verdict == "ok"
 
     def _failed(self, number: int, why: str) -> None:
-        self.known[number] = Step(number, NAMES[number - 1], "FAILED", why)
+        here = why.replace(f"{self.root}/", "")  # what was unpacked is named as it is in the bundle
+        self.known[number] = Step(number, NAMES[number - 1], "FAILED", here)
 
 
 __all__ = ["LAG", "NAMES", "Report", "Step", "Wrong", "verify"]

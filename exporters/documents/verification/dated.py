@@ -32,7 +32,7 @@ _NEVER, _FOR_EVER = -(1 << 62), 1 << 62
 class _Authority(msgspec.Struct):
     """What is kept of an authority beside its certificate."""
 
-    policy: str = ""
+    policy: str | None = None
 
 
 def utc(instant: Instant) -> str:
@@ -90,7 +90,7 @@ def policy_of(authority: str, unpacked: Unpacked) -> str:
     if file not in unpacked.sizes:
         return ""
     try:
-        return msgspec.json.decode(unpacked.read(file, 1 << 16), type=_Authority).policy
+        return msgspec.json.decode(unpacked.read(file, 1 << 16), type=_Authority).policy or ""
     except msgspec.MsgspecError as error:
         raise Wrong(file, "what is kept of an authority", error) from None
 
@@ -273,6 +273,16 @@ def lag(found: Sequence[Part], accepted: Duration) -> str:
     for part in found:
         if part.stamp is None:
             raise Wrong(f"{part.heard.name}, line {part.seq}", "a stamp over it", "none")
+        ahead = (
+            int(part.ats.max()) - part.stamp[0]
+        )  # which step 7 leaves be where the clock's error is unknown
+        named = f"{part.heard.name}, line {part.seq + int(part.ats.argmax())}"
+        must(
+            ahead <= accepted,
+            named,
+            f"a stamp within {accepted // SECOND:,} s",
+            f"one {ahead // SECOND:,} s before",
+        )
         waited = part.stamp[0] - int(part.ats.min())
         if waited > worst:
             worst, where = waited, f"{part.heard.name}, line {part.seq + int(part.ats.argmin())}"

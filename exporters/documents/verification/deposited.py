@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from collector.core.timeline import SECOND
 from collector.errors import UsageError
@@ -19,33 +20,20 @@ LARGEST = 1 << 20
 """Bytes of a deposit that are read: it is a page."""
 
 
-def fits(heard: Sequence[Heard], paths: Sequence[Path], unpacked: Unpacked) -> str:
-    """Origins, keys, first lines, plans, contract and authorities are those of the deposits."""
-    if not paths:
-        raise NotShown("no deposit was given (--deposit FILE)")
-    found = [(path.name, one) for path in paths for one in _deposits(path)]
-    of = {one.name: one for one in heard}
-    stated = {one.origin for _, one in found}
-    must(stated == of.keys(), paths[0].name, f"the origins of the bundle, {sorted(of)}", sorted(stated))
-    for name, one in found:
-        where = f"{name}: {one.origin}"
-        if isinstance(one, Checkpoint):
-            _head(where, one, of[one.origin])
-        else:
-            _one(where, one, of[one.origin], unpacked)
-    pages = {one.origin for _, one in found if isinstance(one, Deposit)}
-    must(
-        pages == of.keys(),
-        paths[0].name,
-        "a deposit of each origin",
-        f"heads alone of {sorted(of.keys() - pages)}",
-    )
-    return (
-        f"{len(of)} origins, their keys and plans, the contract and the authorities are those of the deposit"
-    )
+class Stated(NamedTuple):
+    """What a file says that was left with a third party."""
+
+    file: str
+    pages: Sequence[Deposit]
+    heads: Sequence[Checkpoint]
 
 
-def _deposits(path: Path) -> Sequence[Deposit | Checkpoint]:
+def read(paths: Sequence[Path]) -> list[Stated]:
+    """What was deposited; UsageError where a file says nothing of the kind."""
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Stated:
     """What a page deposits, or the head that a daily note is."""
     try:
         with path.open("rb") as file:
@@ -53,10 +41,32 @@ def _deposits(path: Path) -> Sequence[Deposit | Checkpoint]:
         if len(data) > LARGEST:
             raise UsageError(f"{path}: expected a deposit of at most {LARGEST} bytes, got more")
         if b"constat-deposit:" not in data:
-            return (checkpoint.parse(data),)
-        return deposit.parse(data.decode())
+            return Stated(path.name, (), (checkpoint.parse(data),))
+        return Stated(path.name, deposit.parse(data.decode()), ())
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: expected a deposit, or a head, got: {error}") from error
+
+
+def fits(heard: Sequence[Heard], found: Sequence[Stated], unpacked: Unpacked) -> str:
+    """Origins, keys, first lines, plans, contract and authorities are those of the deposits."""
+    if not found:
+        raise NotShown("no deposit was given (--deposit FILE)")
+    files = ", ".join(one.file for one in found)
+    of = {one.name: one for one in heard}
+    stated = {page.origin for one in found for page in one.pages}
+    must(stated == of.keys(), f"{files}: origin", f"the origins of the bundle, {sorted(of)}", sorted(stated))
+    for file, pages, heads in found:
+        for page in pages:
+            _lasting(f"{file}: {page.origin}", page, of[page.origin])
+        for head in heads:
+            must(head.origin in of, f"{file}: origin", f"one of {sorted(of)}", head.origin)
+            _head(f"{file}: {head.origin}", head, of[head.origin])
+    for one in heard:
+        pages = [page for stated in found for page in stated.pages if page.origin == one.name]
+        _current(f"{files}: {one.name}", pages, one, unpacked)
+    return (
+        f"{len(of)} origins, their keys and plans, the contract and the authorities are those of the deposit"
+    )
 
 
 def _head(where: str, one: Checkpoint, heard: Heard) -> None:
@@ -67,23 +77,31 @@ def _head(where: str, one: Checkpoint, heard: Heard) -> None:
     must(seal.made.root == one.root, f"{where}: root", one.root.hex(), seal.made.root.hex())
 
 
-def _one(where: str, one: Deposit, heard: Heard, unpacked: Unpacked) -> None:
+def _lasting(where: str, one: Deposit, heard: Heard) -> None:
+    """Wrong where a page, as of its time, tells of another journal."""
     keys = [str(key) for _, key in whole.keys(heard)]
     must(one.vantage == heard.vantage, f"{where}: vantage", one.vantage, heard.vantage)
     must(str(one.key) in keys, f"{where}: key", str(one.key), keys)
     for field, seq, leaf in (("start", 0, one.start), ("plan", one.plan_line, one.plan)):
         got = heard.leaf(seq)
         must(got == leaf, f"{where}: {field}", f"line {seq} with the leaf hash {leaf}", got or "no such line")
-    terms = unpacked.filed.grounds.contract
-    must(one.contract == terms.id, f"{where}: contract", one.contract, terms.id)
-    must(one.contract_sha256 == terms.sha256, f"{where}: contract-sha256", one.contract_sha256, terms.sha256)
-    cadence = unpacked.table.cadence // SECOND
-    must(one.cadence == cadence, f"{where}: cadence", one.cadence, cadence)
-    for used in _used(heard, unpacked):
-        must(used in one.authorities, f"{where}: authority", f"one of {one.authorities}", used)
     if one.size in heard.seals and one.size is not None:
         root = heard.seals[one.size].made.root.hex()
         must(root == one.root, f"{where}: root", one.root, root)
+
+
+def _current(where: str, pages: Sequence[Deposit], heard: Heard, unpacked: Unpacked) -> None:
+    """Wrong where no page has what is in force now: it may have changed since the first of them."""
+    terms, cadence = unpacked.filed.grounds.contract, unpacked.table.cadence // SECOND
+    for field, told, got in (
+        ("contract", [one.contract for one in pages], terms.id),
+        ("contract-sha256", [one.contract_sha256 for one in pages], terms.sha256),
+        ("cadence", [one.cadence for one in pages], cadence),
+    ):
+        must(got in told, f"{where}: {field}", told, got)
+    stated = [authority for one in pages for authority in one.authorities]
+    for used in _used(heard, unpacked):
+        must(used in stated, f"{where}: authority", f"one of {stated}", used)
 
 
 def _used(heard: Heard, unpacked: Unpacked) -> list[Authority]:

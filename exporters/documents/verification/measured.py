@@ -23,6 +23,9 @@ from exporters.documents.verification.step import NotShown, Wrong, must
 from exporters.documents.verification.unpacked import DATA, Unpacked, figures
 
 _STATEMENT = f"{DATA}/statement.json"
+_FOR_EVER = 1 << 62
+_THROTTLED = "platform-throttle"
+"""The one reading that states depend on; those that deductions depend on are not drawn again here."""
 _STATES = ("up", "down", "edge", "unknown")
 
 
@@ -71,8 +74,8 @@ def _all_of(one: Heard, window: Span) -> None:
 
 def planned(one: Heard, window: Span) -> Iterator[tuple[Plan, Span]]:
     """The plans that hold for some of the window, and for how long each does."""
-    ends = [plan.at for plan in one.plans[1:]] + [1 << 62]
-    for plan, end in zip(one.plans, ends, strict=True):
+    ends = [*(plan.at for plan in one.plans[1:]), _FOR_EVER]
+    for plan, end in zip(one.plans, ends, strict=False):
         if max(plan.at, window.start) < min(end, window.end):
             yield plan, Span(plan.at, end)
 
@@ -146,14 +149,15 @@ def redrawn(heard: Sequence[Heard], terms: Contract | None, unpacked: Unpacked) 
         raise Wrong(f"{DATA}/contract.toml", "a contract file", "none")
     found = query.Found([one.told for one in heard if one.told is not None])
     evidence: Evidence = found.evidence()
-    table, readings = unpacked.table, unpacked.filed.grounds.readings
+    choice = unpacked.filed.grounds.readings.get(_THROTTLED)
+    must(choice, f"{_STATEMENT}: rests_on.readings", f"a reading of {_THROTTLED}", "none")
     return draw(
         evidence,
         terms,
         contracts.calendar(terms),
-        as_of=table.as_of,
-        readings=readings,
-        asked=(table.window,),
+        as_of=unpacked.table.as_of,
+        readings={_THROTTLED: str(choice)},
+        asked=(unpacked.table.window,),
     )
 
 
@@ -219,8 +223,13 @@ def _spans(pairs: Iterable[Sequence[int]]) -> Spans:
 
 def sums(account: Account, unpacked: Unpacked) -> str:
     """Each ledger is a partition of downtime, and the shares and findings are what follows (A1 to A3)."""
-    stated = figures(unpacked, "attainments")
+    stated, drawn = (
+        figures(unpacked, "attainments"),
+        {_name(one): one for one in to_json(account)["attainments"]},
+    )
     for one in stated:
+        target, where = drawn[_name(one)]["target"], f"{_STATEMENT}: {one['commitment']} of {one['service']}"
+        must(one["target"] == target, f"{where}: target", f"{target}, as of contract and plan", one["target"])
         down = account.states[one["service"]].down if one["service"] in account.states else ()
         _adds_up(one, within(down, unpacked.table.window), unpacked)
     return f"{len(stated)} attainments: ledger, shares and findings follow from the states"
@@ -236,19 +245,17 @@ def _adds_up(one: Mapping[str, Any], down: Spans, unpacked: Unpacked) -> None:
         must(intersection(together, down) == together, f"{where}: ledger", "spans of downtime", every)
     unreserved = taken.get("unreserved", 0)
     net = one["states"]["down"] - sum(taken.values()) + unreserved
-    wanted = {
-        "window": {"kind": one["window"]["kind"], "start": window.start, "end": window.end},
+    wanted: dict[str, Any] = {
         "ledger": [(line["kind"], taken[line["kind"]]) for line in one["ledger"]],
+        "window": {"kind": one["window"]["kind"], "start": window.start, "end": window.end},
+        "agreed": sum(one["states"][state] for state in _STATES),
         "deducted": taken,
         "net": net,
         "claimable": net - unreserved,
-        "agreed": sum(one["states"][state] for state in _STATES),
     }
-    got = {
-        **{key: one[key] for key in wanted},
-        "ledger": [(line["kind"], line["amount"]) for line in one["ledger"]],
-    }
-    must(got == wanted, where, wanted, got)
+    for key, right in wanted.items():
+        got = [(line["kind"], line["amount"]) for line in one["ledger"]] if key == "ledger" else one[key]
+        must(got == right, f"{where}: {key}", right, got)
     left = sum(one["excluded"].values())
     must(one["agreed"] + left == window.length, f"{where}: agreed", window.length - left, one["agreed"])
     _follows(one, where)
@@ -262,7 +269,8 @@ def _follows(one: Mapping[str, Any], where: str) -> None:
     shares["observed_worst"] = Fraction(told["up"], agreed) if agreed else None
     shares["coverage"] = Fraction(agreed - told["unknown"], agreed) if agreed else None
     got = {key: _ratio(one[key], f"{where}: {key}") for key in shares}
-    must(got == shares, where, shares, got)
+    for key, share in shares.items():
+        must(got[key] == share, f"{where}: {key}", share, got[key])
     target = _ratio(one["target"], f"{where}: target")
     for finding, kind in (("finding", ""), ("claim_finding", "claimable_")):
         best, worst = got.get(f"{kind}best"), _ratio(one[f"{kind}worst"], f"{where}: {kind}worst")

@@ -38,6 +38,6 @@ def must(holds: object, where: str, expected: object, got: object) -> None:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = str(value) if isinstance(value, str | Exception) else repr(value)
     shown = "".join(character if character.isprintable() else "?" for character in text[:SHOWN_MAX])
     return f"{shown}…" if len(text) > SHOWN_MAX else shown

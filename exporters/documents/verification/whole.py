@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from collector.core.record import Rotate, Start
-from collector.journal import checkpoint, note
+from collector.journal import checkpoint, layout, note
 from collector.journal.merkle import extends
 from collector.journal.note import Vkey
 from exporters.documents.bundle.bag import BAGIT, MANIFEST, TAGS
@@ -37,6 +37,13 @@ def files(found: Opened) -> str:
             for block in found.blocks(name):
                 digest.update(block)
             must(digest.hexdigest() == sums[name], name, f"SHA-256 {sums[name]}", digest.hexdigest())
+            if name.startswith(f"{DATA}/documents/"):  # lines refer to it by its hash
+                must(
+                    name.endswith(f"/{sums[name]}"),
+                    name,
+                    "the SHA-256 of what is in it as its name",
+                    sums[name],
+                )
     bagit = found.read("bagit.txt", 1 << 10)
     must(bagit == BAGIT, "bagit.txt", BAGIT, bagit)
     for name in found.sizes:
@@ -67,6 +74,7 @@ def _sums(found: Opened, manifest: str) -> dict[str, str]:
 
 def tree(heard: Sequence[Heard], unpacked: Unpacked) -> str:
     """Every line is a leaf of its origin's one tree, which only grew, up to the head the statement names."""
+    _no_more(heard, unpacked)
     for one in heard:
         for damage in one.damage:
             raise Wrong(
@@ -89,6 +97,17 @@ def tree(heard: Sequence[Heard], unpacked: Unpacked) -> str:
         )
     )  # fmt: skip
     return f"{total:,} lines in one run, {singles:,} single ones, {seals:,} checkpoints of one tree each"
+
+
+def _no_more(heard: Sequence[Heard], unpacked: Unpacked) -> None:
+    """Wrong where there are other lines than those that are proven here: others might read them."""
+    known = {f"{DATA}/journal/{one.name}/{layout.EXCERPT}" for one in heard}
+    known |= {
+        f"{DATA}/journal/{one.name}/{name}{layout.GZIPPED}" for one in heard for name in one.place.names()
+    }
+    for name in unpacked.sizes:
+        if name.startswith(f"{DATA}/journal/"):
+            must(name in known, name, "lines of an origin that bundle.json names, packed", "others")
 
 
 def _one_tree(one: Heard) -> None:

@@ -1,15 +1,17 @@
 """Samples -> states of probes -> states of services -> outages, for the verifier that lies beside it.
 
 It carries out the rules of Constat's accounting that are named at each line: S2 to S4 and T4 (one probe), S6,
-V1, V2 and V5 (one service), V3 (its outages), S1 (planned slots). It rests on the standard library alone.
-Instants are whole microseconds since 1970, UTC; spans are half-open.
+V1, V2 and V5 (one service), V3 (its outages), S1 (planned slots); and it reads what a contract promises. It
+rests on the standard library alone. Instants are whole microseconds since 1970, UTC; spans are half-open.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import defaultdict
+from fractions import Fraction
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 SECOND = 1_000_000
@@ -349,3 +351,28 @@ def uncovered(
             upto = past
     slot = phase + upto * interval
     return end - first, ("none", slot) if upto < end and slot <= known else None
+
+
+def promised(
+    contract: str, origins: Sequence[Any], window: Tuple[int, int]
+) -> tuple[set[Any], set[Any], Any]:
+    """(commitment, service) of each share promised in the window, and ever; the lowest target of each.
+
+    The text of a contract has a line `target` for each of its [[commitments]]; a plan can have another for a
+    service (`targets`, from special conditions).
+    """
+    blocks = re.split(r"(?m)^\[\[commitments\]\]", contract)[1:]
+    terms = [dict(re.findall(r'(?m)^(\w+) *= *"([^"]*)"', block.split("\n[")[0])) for block in blocks]
+    shares = {one["id"]: one.get("target") for one in terms if one["measure"] in ("availability", "iops")}
+    now: dict[Any, list[Fraction]] = defaultdict(list)
+    ever: dict[Any, list[Fraction]] = defaultdict(list)
+    for origin in origins:
+        held = [plan for plan, _, _ in origin.planned(window)]
+        for found, plans in ((now, held), (ever, [plan for _, plan in origin.plans])):
+            for service in (service for plan in plans for service in plan["services"]):
+                for id_ in service["commitments"]:
+                    text = service["targets"].get(id_, shares.get(id_))
+                    if shares.get(id_) and text:
+                        target = Fraction(text.rstrip(" %")) / (100 if "%" in text else 1)
+                        found[id_, service["name"]].append(target)
+    return set(now), set(ever), {pair: min(now.get(pair, ever[pair])) for pair in ever}

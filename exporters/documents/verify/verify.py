@@ -29,8 +29,8 @@ from typing import Any, Iterator, Sequence
 sys.dont_write_bytecode = True  # else the bundle would hold a file that no manifest lists
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also under -I and -P
 from states import (  # type: ignore[import-not-found]  # it lies beside
-    DOWN, EDGE, FOR_EVER, NEVER, NOTHING, SECOND, UNKNOWN, UP, Origin, both, decode, length, merged, runs, services,
-    uncovered)
+    DOWN, EDGE, FOR_EVER, NEVER, NOTHING, SECOND, UNKNOWN, UP, Origin, both, decode, length, merged, promised, runs,
+    services, uncovered)
 
 LATE, EPOCH = 600 * SECOND, datetime(1970, 1, 1, tzinfo=timezone.utc)  # LATE: a line may be appended so long afterwards
 ALL_MOST, FILE_MOST, TOKEN_MOST, RATIO_MOST = 1 << 32, 1 << 28, 1 << 20, 200  # bytes that are read; unpacked per packed
@@ -63,6 +63,10 @@ def utc(instant: int) -> str:
 def leaf_of(line: bytes) -> bytes:
     return sha256(b"\0" + line).digest()
 
+def unhex(text: str) -> bytes:
+    if not re.fullmatch("[0-9a-f]{64}", text): raise ValueError(f"no hash: {text[:80]}")
+    return bytes.fromhex(text)
+
 def node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
@@ -83,7 +87,7 @@ def climbed(index: int, last: int, path: Sequence[str], found: bytes) -> tuple[b
     last complete subtree of the old tree and shows both (2.1.4.2). Empty where it cannot be a proof.
     """
     was = found
-    for sibling in map(bytes.fromhex, path):
+    for sibling in map(unhex, path):
         if not last: return b"", b""
         if index & 1 or index == last:
             was, found = node(sibling, was), node(sibling, found)
@@ -96,7 +100,7 @@ def extended(old: int, root: bytes, size: int, path: list[str]) -> tuple[bytes, 
     """The roots of `old` and of `size` lines that a proof of consistency leads to."""
     index, last, path = old - 1, size - 1, path if old & (old - 1) else [root.hex(), *path]
     while index & 1: index, last = index >> 1, last >> 1
-    return climbed(index, last, path[1:], bytes.fromhex(path[0])) if 0 < old < size and path else (b"", b"")
+    return climbed(index, last, path[1:], unhex(path[0])) if 0 < old < size and path else (b"", b"")
 
 # ------------------------------------------------------------------------------------ signatures and stamps, by openssl
 
@@ -172,23 +176,28 @@ class Bundle:
 
     def lines(self, name: str) -> list[bytes]:
         """The lines of a gzipped file, read within bounds."""
+        self.at = name
         most = min(FILE_MOST, max(1 << 20, RATIO_MOST * self.files[name]))
         with gzip.open(self.root / name) as file: *lines, rest = file.read(most + 1).split(b"\n")
         must(not rest, name, f"lines that end, of at most {most} bytes", rest[:80])
         return lines
 
+    def policy(self, trust: str) -> str:
+        """What is asked of an authority; empty where any policy will do."""
+        told = self.within(f"{trust}.json", TOKEN_MOST).decode() if f"{trust}.json" in self.files else "{}"
+        return decode(told).get("policy") or ""
+
     def stamped(self, pair: tuple[str, str]) -> Stamp:
         """The stamp that an authority gave a file; the query that it answers lies beside it."""
         name, response = pair
         trust, query = f"data/trust/{response.split('.')[-2]}", response[:-1] + "q"
-        if f"{trust}.pem" not in self.files: trust = response[:-4]  # of a renewal, which may have a new authority
+        if f"{trust}.pem" not in self.files and response[:9] == "renewals/": trust = response[:-4]  # by a new authority
+        must(f"{trust}.pem" in self.files, f"{trust}.pem", "the certificate that is pinned for the authority", "none")
         try:
             stamp, asked = Stamp(self.within(response, TOKEN_MOST)), der(self.within(query, TOKEN_MOST))
-            told = self.within(f"{trust}.json", TOKEN_MOST).decode() if f"{trust}.json" in self.files else "{}"
-            wanted = decode(told).get("policy")
-            imprint, policy = SHA256 + bytes.fromhex(self.digest(name)), dotted(stamp.policy[1])
+            imprint, policy, wanted = SHA256 + bytes.fromhex(self.digest(name)), dotted(stamp.policy[1]), self.policy(trust)
             must(stamp.imprint[1] == imprint, response, f"the imprint of {name}", stamp.imprint[1].hex())
-            must(wanted in (None, "", policy), f"{response}: policy", wanted, policy)
+            must(wanted in ("", policy), f"{response}: policy", wanted, policy)
             fields = [(2, b"\1"), stamp.imprint, *stamp.nonce, (1, b"\xff")]
             same = len(asked) == 1 and asked[0][0] == SEQUENCE and der(asked[0][1]) == fields
             must(same, query, "the query that was answered", "another")
@@ -208,31 +217,36 @@ class Bundle:
 
 def step_1_files(b: Any) -> str:
     """Every file but the stamps of the whole is in a manifest, and is what it was (BagIt 1.0, RFC 8493)."""
-    b.files = {}
+    files = {}
     for folder, folders, names in os.walk(b.root):
         for path in [Path(folder, name) for name in folders + names]:
             b.at, status = path.relative_to(b.root).as_posix(), path.lstat()
             plain = stat.S_ISREG(status.st_mode)
             must(plain or stat.S_ISDIR(status.st_mode), b.at, "a plain file or folder", "a link or device")
-            if plain: b.files[b.at] = status.st_size
+            if plain: files[b.at] = status.st_size
+    b.files = files
     must(sum(b.files.values()) <= ALL_MOST, str(b.root), f"at most {ALL_MOST} bytes", "more")
     payload = {name for name in b.files if not re.fullmatch(LOOSE, name)} - TAGS
     for manifest, there in (("tagmanifest-sha256.txt", TAGS), ("manifest-sha256.txt", payload)):
         *lines, last = b.read(manifest).decode().split("\n")
-        listed = {line[66:]: line[:66] for line in lines}
+        listed = {line[66:]: line[:64] for line in lines if line[64:66] == "  "}
         must(not last and len(listed) == len(lines), manifest, "each file once, and a newline", "another end")
         for name in sorted(there | listed.keys()):
             must(name in there and name in b.files, f"{manifest}: {name}", "a file of the bundle", "none")
             must(name in listed, name, f"a file that {manifest} lists", "one that it does not")
-            must(b.digest(name) + "  " == listed[name], name, f"SHA-256 {listed[name]}", b.digest(name))
+            digest = b.digest(name)
+            must(digest == listed[name], name, f"SHA-256 {listed[name]}", digest)
+            must(name[:15] != "data/documents/" or name[15:] == digest, name, "its SHA-256 as its name", digest)
     must(b.read("bagit.txt") == BAGIT, "bagit.txt", BAGIT, b.read("bagit.txt"))
     pairs = [(found[1] + ".txt", found[0]) for found in b.named(r"(data/checkpoints/[^/]+/\d+)\.[a-z0-9-]+\.tsr")]
     b.stamping = {pair: b.pool.submit(b.stamped, pair) for pair in pairs}  # for step 6, meanwhile
     b.bundle, b.statement = b.json("data/bundle.json"), b.json("data/statement.json")
     b.account, b.rests, b.as_of = b.statement["account"], b.statement["rests_on"], b.bundle["as_of"]
     b.window, b.extract = (b.bundle["from"], b.bundle["to"]), b.bundle["form"] == "extract"
-    got, wanted = (b.bundle["bundle"], b.rests["windows"], b.rests["as_of"]), (1, [[*b.window]], b.as_of)
-    must(got == wanted, "data/bundle.json, statement.json: version, window, as_of", wanted, got)
+    got = b.bundle["bundle"], b.statement["statement"], b.rests["windows"], b.rests["as_of"], b.account["as_of"]
+    wanted = 1, 1, [[*b.window]], b.as_of, b.as_of
+    must(repr(got) == repr(wanted), "bundle.json, statement.json: bundle, statement, windows, as_of", wanted, got)
+    must(b.extract or b.bundle["form"] == "hours", "data/bundle.json: form", "hours or extract", b.bundle["form"])
     return f"{len(b.files)} files, {sum(b.files.values()):,} bytes; from {utc(b.window[0])} to {utc(b.window[1])}"
 
 def step_2_date(b: Any) -> str:
@@ -266,16 +280,20 @@ def step_3_deposit(b: Any) -> str:
             if found[1] == "origin": blocks[found[2]].append(block := defaultdict(list))
             block[found[1]].append(found[2])
     must(origins.keys() == blocks.keys(), f"{b.at}: origin", sorted(origins), sorted(blocks))
-    for name, block in ((name, block) for name, of in blocks.items() for block in of):
-        origin, where, contract = origins[name], f"{b.at}: {name}", b.rests["contract"]
-        fits = {"vantage": [origin.vantage], "key": origin.keys, "start": [origin.hashes[0]],
-                "plan": [origin.hashes.get(int(block["plan-line"][0]))], "contract": [contract["id"]],
-                "contract-sha256": [contract["sha256"]], "cadence": [str(b.bundle["cadence"] // SECOND)]}
-        if int((block["size"] or [0])[0]) in origin.notes:
-            fits["root"] = [origin.notes[int(block["size"][0])][2].hex()]
-        for key, values in fits.items():
-            must(len(block[key]) == 1 and block[key][0] in values, f"{where}: {key}", values, block[key])
-        for one in b.pinned: must(one in block["authority"], f"{where}: authority", one, block["authority"])
+    now = [("contract", b.rests["contract"]["id"]), ("contract-sha256", b.rests["contract"]["sha256"]),
+           ("cadence", str(b.bundle["cadence"] // SECOND)), *(("authority", one) for one in b.pinned)]
+    for name, origin in origins.items():
+        where = f"{b.at}: {name}"
+        for block in blocks[name]:  # each as of its time
+            fits = {"vantage": [origin.vantage], "key": origin.keys, "start": [origin.hashes[0]],
+                    "plan": [origin.hashes.get(int(block["plan-line"][0]))]}
+            if int((block["size"] or [0])[0]) in origin.notes:
+                fits["root"] = [origin.notes[int(block["size"][0])][2].hex()]
+            for key, values in fits.items():
+                must(len(block[key]) == 1 and block[key][0] in values, f"{where}: {key}", values, block[key])
+        for key, value in now:  # what may have changed since the first of them: in one of them
+            told = [one for block in blocks[name] for one in block[key]]
+            must(value in told, f"{where}: {key}", value, told)
     return f"{len(origins)} origins, their keys and plans, the contract and the authorities are those of the deposit"
 
 def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
@@ -283,15 +301,20 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
     folder, singles = f"data/journal/{name}/", []
     proof = b.json(folder + "excerpt.json")
     start = proof["start"] or {"size": 0, "peaks": []}
-    size, peaks = start["size"], [bytes.fromhex(one) for one in start["peaks"]]
+    size, peaks = start["size"], [unhex(one) for one in start["peaks"]]
     must(len(peaks) == bin(size).count("1"), f"{b.at}: peaks", f"those of {size} lines", len(peaks))
     origin = Origin(name, vantage, size, size if last is None else last + 1, b.as_of, not b.extract)
     for found in b.named(f"data/checkpoints/{re.escape(name)}/" + r"\d{6,}\.txt"):
         note = re.fullmatch(NOTE, b.read(found[0]))
         if note is None or not note[1].startswith(name.encode() + b"\n"):
             raise Wrong(found[0], f"a checkpoint of {name}", "another")
+        must(int(note[2]) not in origin.notes, found[0], "one checkpoint of each size", f"a second one of {int(note[2])}")
         origin.notes[int(note[2])] = found[0], note, base64.b64decode(note[3])
+    origin.head = max(origin.notes, default=0)
+    form = {"excerpt": 1, "origin": name, "end": proof["start"] and origin.end, "head": origin.head}
+    must(repr({key: proof[key] for key in form}) == repr(form), f"{folder}excerpt.json: {', '.join(form)}", form, "another")
     for one in proof["lines"]:
+        must(one["size"] in origin.notes, f"{folder}excerpt.json: size", f"that of a checkpoint of {name}", one["size"])
         data, seq, root = one["line"].encode("ascii"), decode(one["line"])["seq"], origin.notes[one["size"]][2]
         proven = climbed(seq, one["size"] - 1, one["path"], leaf_of(data))[1]
         single = 0 <= seq < one["size"] and not origin.first <= seq < origin.end
@@ -310,7 +333,7 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
             if size in origin.notes: roots[size] = root_of(peaks)
     must(size == origin.end in roots, folder, f"lines up to a checkpoint of {origin.end}", f"{size} lines")
     for one in sorted(one for one in singles if one[0] >= size): origin.take(*one)
-    origin.head, links = max(origin.notes), {one["size"]: one["path"] for one in proof["links"]}
+    links = {one["size"]: one["path"] for one in proof["links"]}
     for size, (file, _, root) in origin.notes.items():
         ends = root, origin.notes[origin.head][2]
         linked = size in links and extended(size, root, origin.head, links[size]) == ends
@@ -323,6 +346,11 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
 
 def step_4_tree(b: Any) -> str:
     """Every line is a leaf of its origin's one tree, which only grew, up to the head that the statement names."""
+    names = "|".join(re.escape(one["origin"]) for one in b.bundle["origins"])
+    hours, notes = r"excerpt\.json|[0-9T-]{13}\.jsonl\.gz", r"\d{6,}\.(txt|[a-z0-9-]+\.(ts[qr]|cosig))"
+    known = re.compile(rf"data/(journal/({names})/({hours})|checkpoints/({names})/{notes})")
+    for name in (name for name in b.files if name.startswith(("data/journal/", "data/checkpoints/"))):
+        must(known.fullmatch(name), name, "a file of an origin that bundle.json names", "another")
     origins = [grown(b, one["origin"], one["vantage"], one["last"]) for one in b.bundle["origins"]]
     heads = {one.name: (one.head, one.notes[one.head][2].hex()) for one in origins}
     stated = {one["origin"]: (one["size"], one["root"]) for one in b.rests["origins"]}
@@ -356,7 +384,10 @@ def step_5_signatures(b: Any) -> str:
         hashed = sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
         must((raw[:1], len(raw), id_) == (b"\1", 33, hashed), key, f"an Ed25519 key with id {hashed}", id_)
         file, pem = f"data/trust/{name}-{id_}.pem", base64.b64encode(ED25519 + raw[1:]).decode()
-        must(b.read(file).decode().split("\n")[1:2] == [pem], file, pem, "another")
+        must(b.read(file) == f"-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----\n".encode(), file, pem, "another")
+    for origin in b.origins:
+        file, known = f"data/trust/{origin.name}.vkey", "".join(f"{key}\n" for key in origin.keys)
+        must(b.read(file) == known.encode(), file, known, "another")
     def check(job: tuple[str, str, bytes, bytes]) -> None:
         where, key, message, signature = job
         with tempfile.TemporaryDirectory(dir=b.scratch) as folder:
@@ -372,23 +403,25 @@ def step_5_signatures(b: Any) -> str:
 def step_6_stamps(b: Any) -> str:
     """Each stamp is over a checkpoint, by a pinned authority; what the journal says of stamps is so (RFC 3161)."""
     stamps = {response: future.result() for (_, response), future in b.stamping.items()}
-    pairs = list(b.stamping)
     if not stamps: raise NotShown("no authority stamped a checkpoint")
     for origin in b.origins:
         of = {file: size for size, (file, _, _) in origin.notes.items()}
-        for name, response in pairs:
+        for name, response in b.stamping:
             if name in of: origin.stamps[of[name]].append((stamps[response].gen_time, stamps[response].accuracy or 0))
         for seq, _, line in origin.of("anchor"):
-            file, _, root = origin.notes[line["size"]]
+            where, size = f"{origin.name}, line {seq}: anchor", line["size"]
+            must(size in origin.notes, f"{where}: size", "a checkpoint of the bundle", size)
+            file, _, root = origin.notes[size]
             response = f"{file[:-4]}.{line['authority']}.tsr"
+            must(response in stamps, where, f"its stamp {response}", "none")
             stamp, token = stamps[response], b.digest(response)
             wanted = {"root": root.hex(), "token": token, "gen_time": stamp.gen_time, "accuracy": stamp.accuracy}
             got = {key: line[key] for key in wanted}
-            must(got == wanted, f"{origin.name}, line {seq}", wanted, got)
+            must(got == wanted, where, wanted, got)
     b.pinned = []  # as the deposit has them
-    for name in sorted({response.split(".")[-2] for _, response in pairs}):
-        policy = b.json(f"data/trust/{name}.json")["policy"] or "-"
-        b.pinned.append(f"{name} {b.digest(f'data/trust/{name}.pem')} {policy}")
+    for name in sorted({response.split(".")[-2] for _, response in b.stamping}):
+        trust = f"data/trust/{name}"
+        b.pinned.append(f"{name} {b.digest(f'{trust}.pem')} {b.policy(trust) or '-'}")
     b.parts = [(origin, *part) for origin in b.origins for part in parts(origin)]
     times = sorted(stamp.gen_time for stamp in stamps.values())
     return f"{len(stamps):,} stamps from {utc(times[0])} to {utc(times[-1])}"
@@ -422,6 +455,8 @@ def step_8_lag(b: Any) -> str:
     worst, where = NEVER, ""
     for origin, seq, ats, _, _, stamp in b.parts:
         must(stamp, f"{origin.name}, line {seq}", "a stamp over it", "none")
+        ahead = (max(ats) - stamp[0]) // SECOND  # which step 7 leaves be where the clock's error is unknown
+        must(ahead <= b.lag, f"{origin.name}, line {seq}", f"a stamp within {b.lag} s", f"one {ahead:,} s before")
         if stamp[0] - min(ats) > worst:
             worst, where = stamp[0] - min(ats), f"{origin.name}, line {seq + [*ats].index(min(ats))}"
     must(worst <= b.lag * SECOND, where, f"a stamp within {b.lag} s", f"after {worst / SECOND:,.1f} s")
@@ -459,8 +494,10 @@ def step_10_contract(b: Any) -> str:
 
 def step_11_states(b: Any) -> str:
     """What the samples show, by the rules S1 to S6, T4 and V1 to V5, is what the statement says."""
-    window, failing = [b.window], b.account["readings"]["platform-throttle"] == "unavailable"
-    found, stated = services(b.origins, b.window, b.as_of, failing), defaultdict(list)
+    b.at = "data/statement.json"
+    window, throttled = [b.window], b.rests["readings"]["platform-throttle"]
+    must(throttled in ("unavailable", "not-unavailable"), f"{b.at}: readings", "a reading of platform-throttle", throttled)
+    found, stated = services(b.origins, b.window, b.as_of, throttled == "unavailable"), defaultdict(list)
     if b.extract:  # services of whose probes there is no line are not shown
         for probe in (p for o in b.origins for plan, _, _ in o.planned(b.window) for p in plan["probes"]):
             if not any(origin.samples[probe["name"]] for origin in b.origins): found.pop(probe.get("service"), None)
@@ -477,6 +514,10 @@ def step_11_states(b: Any) -> str:
         theirs = sorted(stated[name], key=lambda one: one[1])
         for own, their in zip_longest(runs(found.get(name, NOTHING)), theirs):
             must(own == their, f"{name}: data/statement.json", f"certain and possible {own}, as of the samples", their)
+    now, ever, _ = promised(b.read("data/contract.toml").decode(), b.origins, b.window)
+    pairs, b.at = [(one["commitment"], one["service"]) for one in b.account["attainments"]], "data/statement.json"
+    complete = now <= {*pairs} <= ever and len({*pairs}) == len(pairs)
+    must(complete, "data/statement.json: attainments", sorted(now), sorted(pairs))
     for one in b.account["attainments"]:
         where = f"data/statement.json: {one['commitment']} of {one['service']}"
         seen = found.get(one["service"], NOTHING)
@@ -489,29 +530,32 @@ def step_11_states(b: Any) -> str:
 
 def step_12_sums(b: Any) -> str:
     """Each ledger is a partition of downtime, and the shares and findings are what follows (A1 to A3)."""
+    _, _, targets = promised(b.read("data/contract.toml").decode(), b.origins, b.window)
     for one in b.account["attainments"]:
         where = f"data/statement.json: {one['commitment']} of {one['service']}"
-        states, agreed = one["states"], one["agreed"]
+        states, agreed, b.at = one["states"], one["agreed"], where
         every = [span for line in one["ledger"] for span in line["spans"]]
         raw = b.found.get(one["service"], {DOWN: merged(every)} if b.extract else NOTHING)[DOWN]
         apart = length(merged(every)) == length(every) and both(merged(every), raw) == merged(every)
         must(apart, f"{where}: ledger", "disjoint spans in downtime", every)
         amounts = [line["amount"] for line in one["ledger"]]
-        must(amounts == [length(line["spans"]) for line in one["ledger"]], f"{where}: amount", "lengths", amounts)
+        must(amounts == [length(line["spans"]) for line in one["ledger"]], f"{where}: ledger", "lengths as amounts", amounts)
         taken = {line["kind"]: length(line["spans"]) for line in one["ledger"]}
         net = states[DOWN] - sum(taken.values()) + taken.get("unreserved", 0)
         claimable = net - taken.get("unreserved", 0)
         lost = {"best": net, "observed_best": states[DOWN], "observed_worst": agreed - states[UP],
                 "claimable_best": claimable, "coverage": states[UNKNOWN]}
-        wanted = {key: ratio(f"{agreed - of}/{agreed}" if agreed else None) for key, of in lost.items()}
-        got = {key: ratio(one[key]) for key in wanted}
-        wanted.update(deducted=taken, net=net, claimable=claimable, agreed=sum(states.values()),
-                      window={**one["window"], "start": b.window[0], "end": b.window[1]})
-        got.update((key, one[key]) for key in wanted.keys() - got.keys())
+        wanted = {"window": {**one["window"], "start": b.window[0], "end": b.window[1]}, "agreed": sum(states.values()),
+                  "deducted": taken, "net": net, "claimable": claimable}
+        got = {key: one[key] for key in wanted}
+        wanted.update((key, ratio(f"{agreed - of}/{agreed}" if agreed else None)) for key, of in lost.items())
+        got.update((key, ratio(one[key])) for key in lost)
         for key in wanted: must(got[key] == wanted[key], f"{where}: {key}", wanted[key], got[key])
         must(agreed + sum(one["excluded"].values()) == length([b.window]), f"{where}: agreed", "the window", agreed)
+        target = targets[one["commitment"], one["service"]]
+        must(ratio(one["target"]) == target, f"{where}: target", f"{target}, as of contract and plan", one["target"])
         for finding, of in (("finding", ""), ("claim_finding", "claimable_")):
-            best, worst, target = (ratio(one[key]) for key in (of + "best", of + "worst", "target"))
+            best, worst = ratio(one[of + "best"]), ratio(one[of + "worst"])
             bound = best is None or got["observed_worst"] <= worst <= best
             must(bound, f"{where}: {of}worst", "a share between observed_worst and best", one[of + "worst"])
             follows = "OPEN" if best is None else "MISSED" if best < target else "MET" if worst >= target else "OPEN"
@@ -544,6 +588,7 @@ def main() -> int:
             told[int(digits)] = name, verdict, why
     for number, (name, verdict, why) in sorted(told.items()): print(f"{number:2}. {name:11}{verdict}: {why}")
     failed, hidden = ([n for n, one in sorted(told.items()) if one[1] == word] for word in ("FAILED", "not shown"))
+    print("Bound by none of it: reports, provider.json, deductions, readings, credit (`constat account` draws them again).")
     if failed: print(f"FAILED in {failed}: this bundle is not what it says it is, or is damaged.")
     elif hidden == [3]: print("SELF-CONSISTENT ONLY: a bundle can vouch for itself; give the deposit (--deposit FILE).")
     elif hidden: print(f"NOT SHOWN: {hidden}; nothing is wrong in the other steps.")

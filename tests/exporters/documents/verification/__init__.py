@@ -1,0 +1,1 @@
+"""Bundles: what goes in, how they are written, opened and renewed."""
