@@ -385,3 +385,16 @@ def test_a_notice_saves_what_happened_less_than_48_hours_ago_on_either_clock(
 ) -> None:
     """What was due just when it came is lost: the instant after it is the first that is saved."""
     assert CALENDAR.unwaived_since(paris(arrived), 48) == paris(first) + 1
+
+
+def test_windows_that_end_on_a_last_day_in_which_the_clock_skips_an_hour_start_on_several() -> None:
+    """Cairo, 2010: 30 April began at one in the morning. Windows from 30 and 31 March end on it."""
+    skips = paris("2010-04-29T22:00+00:00")
+    cairo = replace(CALENDAR, transitions=((0, 2 * HOUR), (skips, 3 * HOUR)))
+    starts = Span(cairo.midnight(day("2010-03-29")), cairo.midnight(day("2010-04-02")))
+
+    slides = cairo.slides(starts, 1)
+
+    for start in range(starts.start, starts.end, 10 * MINUTE):
+        (slide,) = (one for one in slides if one.starts.start <= start < one.starts.end)
+        assert slide.window(start) == Span(start, cairo.shift(start, 1))
