@@ -216,7 +216,7 @@ def told_by(ticket: Declaration, stake: Stake) -> Spans:
     told = spans(
         (max(outage.begins, complete), outage.ends)
         for outage in stake.facts.outages
-        if outage.begins <= opened < outage.ends
+        if outage.begins <= opened
     )
     return intersection(told, concerned(ticket.scope or (), stake.watched))
 
@@ -230,20 +230,20 @@ def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) 
     Clause 11: who does not claim gives up the reservations, as if they had never been. So what lies in missed
     positions that nobody claimed in time is gone, and the rest is judged without it.
     """
-    late = True
-    while late:
-        late = False
+    while True:
         judged = _judged(stake, slides, ground)
         for episode in judged.episodes:
-            first, until = episode.first.end, episode.last.end + 1
+            first, last = episode.first.end, episode.last.end
             late = _late(first, ground)
-            until = min(until, _still_in_time(ground)) if late else until
-            yield judged.worst(Span(first, until), first, late, ground)
+            last = min(last, _still_in_time(ground) - 1) if late else last
+            yield judged.worst(Span(first, last + 1), first, late, ground)
             if late:
-                gone = spans([(episode.first.start, until - 1)])
+                gone = spans([(episode.first.start, last)])
                 left = difference(stake.facts.reserved, gone)
                 stake = stake._replace(facts=stake.facts._replace(reserved=left))
                 break
+        else:
+            return
 
 
 def _claimed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) -> Iterator[Breach]:

@@ -147,10 +147,10 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE:
             given = [credit for credit in credits if is_credit_for(claim, credit)]
-            left = Fraction((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given))
+            left = max((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given), 0)
             months = {calendar.month_name(month.start) for month in _months(asked_for(claim), calendar)}
-            if left > 0 and (open_ := months - {d.month for d in given}):
-                entries.append(Entry(frozenset(open_), left))
+            if open_ := months - {d.month for d in given}:
+                entries.append(Entry(frozenset(open_), Fraction(left)))
     return Books({d.month or "": d for d in invoices}, entries)
 
 
@@ -238,7 +238,8 @@ def _left_of_invoice(month: Month, asks: Sequence[Ask], books: Books, penalty: P
 
 def _scale(wanted: Cents, room: Cents) -> Fraction:
     # More may have been credited than a cap: then there is no room, and nothing asked is still nothing.
-    return Fraction(1) if wanted <= max(room, Fraction(0)) else max(room, Fraction(0)) / wanted
+    room = max(room, Fraction(0))
+    return Fraction(1) if wanted <= room else room / wanted
 
 
 def _times(amount: Cents | None, scale: Fraction | None) -> Cents | None:
@@ -256,7 +257,9 @@ def _rolling_year(
     if wanted is None:
         return (None,) * len(amounts)  # what is not known yet has a share in what is left
     room = min(
-        (ask.base or 0) * penalty.cap_of_base - books.credited_since(ask.window.end, calendar) for ask in asks
+        ask.base * penalty.cap_of_base - books.credited_since(ask.window.end, calendar)
+        for ask in asks
+        if ask.base is not None
     )
     scale = _scale(wanted, room)
     return tuple(_times(amount, scale) for amount in amounts)

@@ -210,6 +210,7 @@ def test_a_local_time_is_shown_at_its_instant_unless_the_clock_skips_it(on: date
 def test_a_skipped_local_time_is_the_end_of_the_gap_and_a_doubled_one_its_first_pass() -> None:
     assert paris("2026-03-29T03:00+02:00") == CALENDAR.instant_of(day("2026-03-29"), 2 * HOUR + 30 * MINUTE)
     assert paris("2026-10-25T02:30+02:00") == CALENDAR.instant_of(day("2026-10-25"), 2 * HOUR + 30 * MINUTE)
+    assert paris("2026-10-25T03:00+01:00") == CALENDAR.instant_of(day("2026-10-25"), 3 * HOUR)
 
 
 def test_times_for_people_carry_their_offset_on_both_sides_of_a_change() -> None:
@@ -231,6 +232,23 @@ def test_offsets_west_of_utc_and_of_half_hours_are_told_right() -> None:
     nepal = replace(zone, transitions=((0, 5 * HOUR + 45 * MINUTE),))
     assert nepal.reservation_deadline(12 * HOUR, 48, "full-hour") == 60 * HOUR + 15 * MINUTE
     assert zone.instant_of(date(1970, 1, 1), 8 * HOUR + 30 * MINUTE) == 12 * HOUR
+
+
+def test_west_of_utc_the_clock_changes_after_it_has_shown_that_time_in_utc() -> None:
+    """New York, from its first change in a table to its last; before the first its offset held too."""
+    changes = [
+        ("2025-11-02T06:00", -5),
+        ("2026-03-08T07:00", -4),
+        ("2026-11-01T06:00", -5),
+        ("2027-03-14T07:00", -4),
+    ]
+    zone = replace(CALENDAR, transitions=tuple((paris(f"{at}+00:00"), hours * HOUR) for at, hours in changes))
+    on = {"2025-11-01": -5, "2026-03-08": -4, "2026-11-01": -5, "2027-03-14": -4}
+
+    shown = {text: zone.instant_of(day(text), 3 * HOUR + 30 * MINUTE) for text in on}
+
+    assert shown == {text: paris(f"{text}T03:30{hours:+03}:00") for text, hours in on.items()}
+    assert zone.offset(shown["2025-11-01"]) == -5 * HOUR
 
 
 # ---------------------------------------------------------------------------------------------------- windows
@@ -356,6 +374,10 @@ def test_days_months_and_years_of_the_calendar_contain_their_instant() -> None:
         ("2026-06-12T10:00", "2026-06-10T10:00"),
         ("2026-10-26T11:00", "2026-10-24T12:00"),
         ("2026-03-30T12:00", "2026-03-28T12:00"),
+        (
+            "2026-03-29T03:00",
+            "2026-03-27T03:00",
+        ),  # as the clock skips an hour: what was due in it is due by then
     ],
 )
 def test_a_notice_saves_what_happened_less_than_48_hours_ago_on_either_clock(
@@ -363,3 +385,16 @@ def test_a_notice_saves_what_happened_less_than_48_hours_ago_on_either_clock(
 ) -> None:
     """What was due just when it came is lost: the instant after it is the first that is saved."""
     assert CALENDAR.unwaived_since(paris(arrived), 48) == paris(first) + 1
+
+
+def test_windows_that_end_on_a_last_day_in_which_the_clock_skips_an_hour_start_on_several() -> None:
+    """Cairo, 2010: 30 April began at one in the morning. Windows from 30 and 31 March end on it."""
+    skips = paris("2010-04-29T22:00+00:00")
+    cairo = replace(CALENDAR, transitions=((0, 2 * HOUR), (skips, 3 * HOUR)))
+    starts = Span(cairo.midnight(day("2010-03-29")), cairo.midnight(day("2010-04-02")))
+
+    slides = cairo.slides(starts, 1)
+
+    for start in range(starts.start, starts.end, 10 * MINUTE):
+        (slide,) = (one for one in slides if one.starts.start <= start < one.starts.end)
+        assert slide.window(start) == Span(start, cairo.shift(start, 1))

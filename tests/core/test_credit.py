@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from collector.core.contract import Tier
-from collector.core.credit import Books, books, by_month, share_of_base
+from collector.core.credit import Ask, Books, books, by_month, capped, share_of_base
 from collector.core.record import Declaration
 from collector.core.timeline import HOUR, MINUTE, Instant, Span, spans
 from tests.core.test_window import day
@@ -79,7 +79,8 @@ def test_a_credit_that_names_no_month_may_be_of_any_so_it_takes_room_from_each_a
 
 
 @pytest.mark.parametrize(
-    ("credited", "august", "september"), [(None, 0, 101), (0, 0, 101), (100, 100, 1), (101, 101, 0)]
+    ("credited", "august", "september"),
+    [(None, 0, 101), (0, 0, 101), (100, 100, 1), (101, 101, 0), (150, 150, 0)],
 )
 def test_what_a_credit_for_one_of_its_months_leaves_of_a_claim_is_still_asked_for_the_other(
     credited: int | None, august: int, september: int
@@ -105,3 +106,18 @@ def test_an_outage_that_ends_with_its_month_is_for_that_month_alone() -> None:
     assert by_month(Fraction(60), spans([(midnight - HOUR, midnight)]), calendar()) == {"2026-08": 60}
     over = spans([(midnight - HOUR, midnight - HOUR + MINUTE), (midnight - 4 * MINUTE, midnight + MINUTE)])
     assert by_month(Fraction(60), over, calendar()) == {"2026-08": 50, "2026-09": 10}
+
+
+@pytest.mark.parametrize("period", ["rolling-year", "claim"])
+def test_a_claim_has_no_credit_before_the_month_of_its_incidents_is_invoiced(period: str) -> None:
+    """Its base may be known long before: that is of the months which were over. Then clause 8 takes 30 %."""
+    penalty = contract().penalty
+    assert penalty is not None
+    window, readings = Span(day("2026-07-20"), day("2026-08-20")), {"cap-period": period}
+    ask = Ask(Fraction(50), {"2026-08": Fraction(1)}, Fraction(100), window)
+
+    before = capped([ask], kept(invoice("2026-07", 100)), penalty, calendar(), readings)
+    after = capped([ask], kept(invoice("2026-08", 100)), penalty, calendar(), readings)
+
+    assert before.of_invoice == before.of_base == (None,)
+    assert after.of_invoice == after.of_base == (Fraction(30),)

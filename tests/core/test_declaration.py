@@ -103,7 +103,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ("kind", "change"),
     [("notice", {"state": "lost"}), ("invoice", {"month": "2026-13"}), ("invoice", {"amount_cents": -1}),
      ("ticket", {"solved": NOON - 1}), ("deployment", {"to": NOON - 1}),
-     ("ticket", {"first_answer": NOON - 1}), ("ticket", {"severity": -1}), ("claim", {"size": -1})],
+     ("ticket", {"first_answer": NOON - 1}), ("ticket", {"severity": -1}), ("statement", {"size": -1})],
 )  # fmt: skip
 def test_values_that_cannot_be_are_refused(kind: str, change: dict[str, Any]) -> None:
     right = {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declaration.NEEDS[kind]}}
