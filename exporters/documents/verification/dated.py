@@ -113,7 +113,8 @@ def bundle(unpacked: Unpacked) -> str:
     )
     for file in renewals:
         _renewed(file, unpacked)
-    for file in ("tagmanifest-sha256.txt", *renewals):
+    # A renewal is over all that was there before it, the tag manifest too.
+    for file in renewals or ("tagmanifest-sha256.txt",):
         if not any(stamp.over == file for stamp in stamps):
             raise NotShown(f"{file} bears no stamp")
     return "; ".join(f"{s.over} was seen by {s.authority} at {utc(t.gen_time)}" for s, t in tokens)

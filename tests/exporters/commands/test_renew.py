@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from collector.host.openssl import verify_stamp
 from collector.journal import timestamp
 from exporters.__main__ import _status as run
+from exporters.documents import verification
 from tests.exporters.bundles import Story, described, member, names, unpacked
 from tests.integration.world import HEAD
 from tests.servers import authority as servers
@@ -93,6 +95,22 @@ def test_a_renewal_lists_all_that_was_there_and_is_stamped(
         subprocess.run(check, cwd=folder, check=True)
         assert {line[130:] for line in text.decode().splitlines()} == known
     assert all(member(two, name) == member(bundled, name) for name in names(bundled))
+
+
+def test_a_renewed_bundle_is_dated_for_both_verifiers_also_where_it_bore_no_stamp_itself(
+    story: Story, today: Authority, bundled: Path, tmp_path: Path
+) -> None:
+    config = settings_of(tmp_path, story.state, today)
+    renewed = tmp_path / "renewed.zip"
+    assert run(["renew", str(bundled), *config, "-o", str(renewed)]) == 0
+
+    ours = verification.verify(renewed, ()).steps[1]
+    program = [sys.executable, str(unpacked(renewed, tmp_path / "out") / "data/verify.py")]
+    theirs = subprocess.run(program, capture_output=True, text=True, check=False).stdout
+
+    assert (ours.name, ours.verdict) == ("date", "ok")
+    assert "renewals/0001.txt was seen by today" in ours.found
+    assert " 2. date       ok: renewals/0001.txt was seen by today" in theirs
 
 
 def test_a_renewal_without_a_stamp_is_none(
