@@ -49,8 +49,8 @@ class Annexes:
                     if asked.account:
                         yield asked
 
-    def reports(self, provider: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The report, once in each language."""
+    def reports(self, provider: Mapping[str, bytes], deposits: Sequence[str] = ()) -> dict[str, bytes]:
+        """The report, once in each language; `deposits` say with whom the journal was announced, and when."""
         facts = report_facts(
             self.drawn,
             self.order.subject.kind,
@@ -58,6 +58,7 @@ class Annexes:
             span=self.order.subject.window,
             filed=self.order.statement,
             origins=[_origin(cut) for cut in self.order.cuts],
+            deposits=deposits,
             provider=_decoded(provider),
         )
         return {f"report-{language}.pdf": report.render(facts, language) for language in LANGUAGES}

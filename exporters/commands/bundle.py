@@ -55,12 +55,16 @@ AROUND: Duration = HOUR
     "--extract", is_flag=True,
     help="Confidential: only lines of the probes and controls concerned. That none is left out is not shown.",
 )  # fmt: skip
+@click.option(
+    "--deposited", "deposits", metavar="WHERE", multiple=True,
+    help="With whom the page of `constat genesis` was left, and when: the report says so.",
+)  # fmt: skip
 @click.option("--no-report", "without_report", is_flag=True, help="Without the PDF for people.")
 @stamping.option
 @options.as_json
 def bundle(
     what: str | None, start: Instant | None, end: Instant | None, output: Path, extract: bool, as_json: bool,
-    without_report: bool, **asked: Any,
+    without_report: bool, deposits: tuple[str, ...], **asked: Any,
 ) -> int:  # fmt: skip
     """Write one file with all that a stranger needs to check what is said about an outage, without Constat.
 
@@ -74,7 +78,7 @@ def bundle(
     order, drawn = made.order()
     annexes = Annexes(order, drawn)
     provider = annexes.provider()
-    reports = {} if without_report else annexes.reports(provider)
+    reports = {} if without_report else annexes.reports(provider, deposits)
     found = contents.contents(order, {**verify.verifier(), **provider, **reports})
     found["VERIFY.md"] = verify.instructions(found, sorted(order.trusted), extract=order.extract)
     digest = bag.write(output, found, made.info(order), made.stamp)

@@ -22,6 +22,7 @@ from exporters.documents import statement as filing
 from exporters.documents.bundle import bag
 from tests.exporters import bundles, claimed
 from tests.exporters.bundles import NOON, SIX, Story, described, member, names, unpacked
+from tests.exporters.documents.report import reading
 from tests.exporters.journals import CONTRACT_FILE, day, write
 from tests.integration.world import HEAD, ROOT
 
@@ -385,3 +386,17 @@ def test_an_end_in_the_middle_leaves_nothing_behind(tmp_path: Path, how: type[Ba
     with pytest.raises(how), bag.created(tmp_path / "b.zip"):
         raise how
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_report_is_that_of_the_statement_and_says_with_whom_the_journal_was_announced(
+    story: Story, tmp_path: Path
+) -> None:
+    where = "Maître Dupont, 20 November 2026"
+    assert story.bundle(tmp_path / "b.zip", also=["--deposited", where]) == 0
+
+    for language in ("fr", "en"):
+        pdf = member(tmp_path / "b.zip", f"data/report-{language}.pdf")
+        assert where in reading.text(pdf)
+        (folder := tmp_path / language).mkdir()
+        statement = member(tmp_path / "b.zip", "data/statement.json")
+        assert reading.attached(pdf, folder) == {"statement.json": statement}
