@@ -4,8 +4,9 @@ from datetime import date
 
 import pytest
 
+from collector.core.calendar import Slide
 from collector.core.timeline import DAY, HOUR, Span
-from collector.core.window import Window, calendar_windows, windows
+from collector.core.window import Window, calendar_windows, ending, windows
 from tests.strategies import calendar
 
 
@@ -66,3 +67,11 @@ def test_windows_of_the_calendar_that_touch_a_span() -> None:
     assert list(calendar_windows("P1Y", calendar(), span)) == [
         Window("calendar", Span(day("2026-01-01"), day("2027-01-01")))
     ]
+
+
+def test_windows_that_all_end_at_one_instant_are_kept_or_left_together() -> None:
+    """What starts from 28 to 31 January ends with February: at 200, say."""
+    standing = Slide(Span(100, 110), 200, stays=True)
+
+    assert ending([standing], Span(200, 201)) == (standing,)
+    assert ending([standing], Span(150, 200)) == ending([standing], Span(201, 250)) == ()
