@@ -28,10 +28,10 @@ from typing import Any, Iterator, Sequence
 
 sys.dont_write_bytecode = True  # else the bundle would hold a file that no manifest lists
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also under -I and -P
-from states import (  # type: ignore[import-not-found]  # it lies beside
+try: from states import (  # type: ignore[import-not-found]  # it lies beside
     DOWN, EDGE, FOR_EVER, NEVER, NOTHING, SECOND, UNKNOWN, UP, Origin, both, decode, length, merged, promised, runs,
     services, uncovered)
-
+except Exception as error: sys.exit(f"FAILED in [1]: data/states.py: expected what lies beside this, got {error!r:.200}")
 LATE, EPOCH = 600 * SECOND, datetime(1970, 1, 1, tzinfo=timezone.utc)  # LATE: a line may be appended so long afterwards
 ALL_MOST, FILE_MOST, TOKEN_MOST, RATIO_MOST = 1 << 32, 1 << 28, 1 << 20, 200  # bytes that are read; unpacked per packed
 TAGS = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}

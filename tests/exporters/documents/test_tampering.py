@@ -2,6 +2,8 @@
 
 import io
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -134,6 +136,21 @@ def test_refused_by_the_program_whatever_python_is_told(
 
     assert found.status == 1
     assert one.steps <= found.failed
+
+
+@pytest.mark.parametrize("name", ["a file is gone, and is still listed", "a file is a link"])
+def test_a_bundles_own_program_says_so_where_a_part_of_it_is_gone(
+    name: str, honest: Bag, deposit: Path, tmp_path: Path
+) -> None:
+    """It is another's then, so who is careful takes a copy from elsewhere; but it does not break either."""
+    program = altered(named(name), honest, tmp_path) / "data/verify.py"
+    done = subprocess.run(
+        [sys.executable, program, "--deposit", deposit], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("FAILED in [1]: data/states.py: expected what lies beside this, got ")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
