@@ -165,6 +165,7 @@ def test_a_port_that_is_taken_is_one_clear_message_and_ends_the_collector_in_goo
         port = taken.getsockname()[1]
         config.write_text(settings(tmp_path / "state", port))
         run = running()
+        until(lambda: "Address already in use" in run.said(), 30)  # it has started, and cannot go on
 
         assert run.ended() == 3
     assert f"127.0.0.1:{port}: expected an address to listen on, got: Address already in use" in run.said()
