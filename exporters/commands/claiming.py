@@ -78,7 +78,7 @@ def claim(which: str | None, as_json: bool, utc: bool, **asked: Any) -> int:
         page = Page(printing.width())
         context = drawn.context(utc=utc)
         for one in chosen:
-            document.explain(page, one, drawn.settled, context)
+            document.explain(page, one, context)
         printing.page(page)
     return printing.damaged(drawn.damage)
 
@@ -101,6 +101,7 @@ class _Settled:
         ground = self.account.ground
         return Context(
             account=self.account,
+            settlement=self.settled,
             contract=ground.contract,
             calendar=ground.calendar,
             where=show.zone(self.zone, utc=utc),

@@ -157,12 +157,12 @@ class _Explanation:
             page.title("Claims")
             page.gap()
             for one in self._subject.claims:
-                page.say(claim.brief(one, self._settlement, self._context), 0, hang=5)
+                page.say(claim.brief(one, self._context), 0, hang=5)
             return
         for one in self._subject.claims:
             ledger.explain(page, one.attainment, replace(self._context, claimed=True))
             self._outages_of(page, one.attainment, shown)
-            claim.after_ledger(page, one, self._settlement, self._context, first=7)
+            claim.after_ledger(page, one, self._context, first=7)
 
     def _outages_of(self, page: Page, one: Attainment, shown: set[str]) -> None:
         outages = ledger.outages_in(one, self._account)
@@ -236,6 +236,7 @@ class _Explanation:
         told = {one.id for one in self._account.deductions} | {one.id for one in self._subject.tickets}
         return Context(
             account=self._account,
+            settlement=self._settlement,
             contract=self._drawn.world.contract,
             calendar=self._drawn.world.calendar,
             where=self._where,

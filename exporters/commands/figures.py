@@ -97,9 +97,10 @@ def account(
     as_of = journals.instant(as_of)
     moved = journals.choices(readings)
     drawn = draw(found.evidence(), world.contract, world.calendar, as_of=as_of, readings=moved, asked=asked)
+    settled = settle(drawn)
+    worth = journals.moves(found.evidence(), world, as_of, asked, moved)
     if as_json:
-        whole = journals.published(found.evidence(), world, as_of, asked, moved, drawn)
-        _print_json({**whole, "damage": list(found.damage)})
+        _print_json({**to_json(drawn, settled, worth), "damage": list(found.damage)})
     else:
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()
@@ -112,10 +113,8 @@ def account(
             out.print("", tables.tickets(drawn, where))
         if any(one.episodes for one in drawn.attainments):
             out.print("", tables.episodes(drawn, where))
-        settled = settle(drawn)
         for part in amounts.claimed(drawn, settled, where):
             out.print(part)
-        worth = journals.moves(found.evidence(), world, as_of, asked, moved)
         for part in amounts.worth(drawn, settled, worth, moved):
             out.print(part)
         for flag in drawn.flags:

@@ -183,18 +183,6 @@ def drawn(
     return Drawn(account=account, world=world, found=found, places=places, windows=windows, moved=moved)
 
 
-def published(
-    evidence: Evidence,
-    world: World,
-    as_of: Instant,
-    windows: Sequence[Asked],
-    moved: Mapping[str, str],
-    account: Account,
-) -> dict[str, Any]:
-    """An account as programs read it, with its claims and what each reading is worth."""
-    return to_json(account, settle(account), moves(evidence, world, as_of, windows, moved))
-
-
 def moves(
     evidence: Evidence, world: World, as_of: Instant, windows: Sequence[Asked], moved: Mapping[str, str]
 ) -> Sequence[Effect]:

@@ -6,7 +6,6 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import NamedTuple
 
-from collector.core.account import Settlement
 from collector.core.breach import Ground
 from collector.core.claim import Claim, Need
 from collector.core.contract import Choice, Penalty
@@ -16,7 +15,7 @@ from collector.core.timeline import duration, within
 from exporters.documents import asking, show
 from exporters.documents.finding import FLAGS
 from exporters.documents.page import INDENT, Line, Page, Style
-from exporters.documents.words import Context, clause, count, fraction, long
+from exporters.documents.words import Context, clause, count, fraction, long, times
 
 WORD: Mapping[str, Style] = {"due": "unsure", "late": "bad", "blocked": "bad"}
 
@@ -32,12 +31,12 @@ class Row(NamedTuple):
 RULE = Row("-", "", "")
 
 
-def brief(one: Claim, settled: Settlement, context: Context) -> str:
+def brief(one: Claim, context: Context) -> str:
     """A claim in a line."""
-    return f"{one.id}: {one.state}, {_credit(one, settled, context)}, due by {context.at(one.due.safe)}"
+    return f"{one.id}: {one.state}, {_credit(one, context)}, due by {context.at(one.due.safe)}"
 
 
-def explain(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+def explain(page: Page, one: Claim, context: Context) -> None:
     """One claim by itself, from what is asked for to what is given up by it."""
     page.title(f"{one.commitment} of {one.attainment.service}", one.state, WORD[one.state])
     page.gap()
@@ -45,22 +44,22 @@ def explain(page: Page, one: Claim, settled: Settlement, context: Context) -> No
     number = itertools.count(1)
     page.heading(f"{next(number)}  What is asked for")
     _promise(page, one, context)
-    _asked(page, one, settled, context)
+    _asked(page, one, context)
     _counted(page, one, context, number)
-    _worth(page, one, settled, context, number)
+    _worth(page, one, context, number)
 
 
-def after_ledger(page: Page, one: Claim, settled: Settlement, context: Context, first: int) -> None:
+def after_ledger(page: Page, one: Claim, context: Context, first: int) -> None:
     """What is to be said of a claim below the ledger of its window, in sections that count from `first`."""
     number = itertools.count(first)
     page.heading(f"{next(number)}  What is asked for")
     page.say(_state(one, context))
-    _asked(page, one, settled, context)
-    _worth(page, one, settled, context, number)
+    _asked(page, one, context)
+    _worth(page, one, context, number)
     _effects(page, one, context, number)
 
 
-def _worth(page: Page, one: Claim, settled: Settlement, context: Context, number: Iterator[int]) -> None:
+def _worth(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
     """What it comes to, what it rests on, what it waives."""
     penalty = context.contract.penalty
     if penalty is None:
@@ -68,7 +67,7 @@ def _worth(page: Page, one: Claim, settled: Settlement, context: Context, number
         page.say("The contract has no penalties, so there is nothing to calculate.")
     else:
         _calculation(page, one, penalty, context, number)
-        _caps(page, one, settled, context, number)
+        _caps(page, one, context, number)
     _references(page, one, context, number)
     _waived(page, context, number)
 
@@ -108,11 +107,11 @@ def _promise(page: Page, one: Claim, context: Context) -> None:
     page.fact("readings", _readings(context))
 
 
-def _asked(page: Page, one: Claim, settled: Settlement, context: Context) -> None:
+def _asked(page: Page, one: Claim, context: Context) -> None:
     due = context.contract.deadlines.claim
     page.fact("claim", one.id)
     page.fact("account", one.account)
-    page.fact("credit", _credit(one, settled, context))
+    page.fact("credit", _credit(one, context))
     page.fact("claim by", f"{show.until(one.due.safe, context.where)}, {clause(due.clause)}")
     page.fact("at the latest", f"{show.until(one.due.latest, context.where)}, as could also be argued")
 
@@ -123,12 +122,12 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def _credit(one: Claim, settled: Settlement, context: Context) -> str:
+def _credit(one: Claim, context: Context) -> str:
     if one.credit is not None:
         return f"{_money(one.credit, context)} without VAT, rounded down"
     if one.state != "due":
         return "none"
-    waits = asking.waiting_for(settled.claims, one.account, context.account.ground)
+    waits = asking.waiting_for(context.settlement.claims, one.account, context.account.ground)
     return f"unknown until invoiced: {', '.join(waits)}"
 
 
@@ -232,15 +231,15 @@ def _base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
 # -------------------------------------------------------------------------------------------- 4, the caps
 
 
-def _caps(page: Page, one: Claim, settled: Settlement, context: Context, number: Iterator[int]) -> None:
+def _caps(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
     page.heading(f"{next(number)}  The caps")
-    together = [c for c in settled.claims if c.account == one.account and c.state == "due"]
+    together = [c for c in context.settlement.claims if c.account == one.account and c.state == "due"]
     if one.after_invoice_cap is not None:
         _of_invoice(page, one, together, context)
     if one.credit is not None:
         _of_base(page, one, together, context)
     else:
-        page.say(f"The credit is {_credit(one, settled, context)}.")
+        page.say(f"The credit is {_credit(one, context)}.")
 
 
 def _of_invoice(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
@@ -372,15 +371,7 @@ def _told(need: Need, context: Context) -> Iterator[str]:
 
 
 def _dated(said: Declaration, context: Context) -> str:
-    times = {
-        "sent": said.sent,
-        "received": said.received,
-        "opened": said.opened,
-        "complete": said.complete,
-        "from": said.from_,
-        "to": said.to,
-    }
-    dated = [f"{word} {context.at(at)}" for word, at in times.items() if at is not None]
+    dated = [f"{word} {context.at(at)}" for word, at in times(said).items()]
     number = [f"number {said.number}"] if said.number else []
     document = [f"document {said.document}"] if said.document else []
     return ", ".join([*number, *([said.state] if said.state else []), *dated, *document])

@@ -15,7 +15,7 @@ from collector.core.timeline import (
     intersection,
     within,
 )
-from exporters.documents import blindness, finding, show
+from exporters.documents import blindness, finding, show, uncounted
 from exporters.documents.page import RULE, Page, Row
 from exporters.documents.words import Context, clause, count, fraction, long
 
@@ -112,7 +112,7 @@ def _measured(page: Page, one: Attainment, context: Context) -> None:
         Row("", "UP: answered", one.up),
         Row("+", "DOWN: failed, for certain", one.down),
         Row("+", "EDGE: may have been down", one.edge),
-        Row("+", "UNKNOWN: nobody could look", one.unknown),
+        Row("+", "UNKNOWN: nobody looked, or nobody could", one.unknown),
         RULE,
         Row("=", "agreed time" if one.excluded else "the window", one.up + one.down + one.edge + one.unknown),
     ]
@@ -212,13 +212,11 @@ def _label(line: Line, context: Context) -> str:
     contract = context.contract
     if contract.grace is not None:
         rules["grace"] = contract.grace.clause
-    if contract.deadlines.reservation is not None:
-        rules["unreserved"] = contract.deadlines.reservation.clause
     rules["not-countable"] = contract.countable.clause
     said = {
         "not-countable": "outages shorter than count",
         "grace": "grace of network incidents",
-        "unreserved": "not reserved in time",
+        "unreserved": "not claimable",
     }.get(line.kind, line.kind)
     return f"{said} ({clause(rules[line.kind])})" if rules.get(line.kind) else said
 
@@ -230,15 +228,26 @@ def _why(line: Line, one: Attainment, context: Context) -> Iterator[str]:
         for each in one.graces:
             yield f"{long(each.amount)} in incident {', '.join(each.because)}"
     elif line.kind == "unreserved":
-        term = contract.deadlines.reservation
-        hours = "" if term is None else f" within {term.within} {term.unit}"
-        stretches = count(len(line.spans), "stretch", "stretches")
-        more = ", or no ticket told of it, or an earlier claim asks for it" if context.claimed else ""
-        yield f"no notice that counts reserved it{hours}{more}; it lies in {stretches}"
+        yield from _uncounted(line, one, context)
     elif line.kind == "not-countable":
         yield f"shorter than {long(contract.countable.minimum)}: {', '.join(line.because)}"
     else:
         yield from _taking(line, one, context)
+
+
+def _uncounted(line: Line, one: Attainment, context: Context) -> Iterator[str]:
+    """Why some of net downtime may not be claimed: each reason that there is, and of how much."""
+    term = context.contract.deadlines.reservation
+    within = "" if term is None else f"within {term.within} {term.unit}"
+    clauses = {place: clause(text) for place, text in uncounted.places(context.contract).items()}
+    found = uncounted.reasons(one, context.account, context.settlement, claimed=context.claimed)
+    for reason, parts in found.items():
+        why = uncounted.SAYS[reason].format(within=within, **clauses)
+        single = len(parts) == 1
+        when = context.span(parts[0]) if single else f"{long(duration(parts))} in {len(parts)} stretches"
+        yield f"{when}: {why}"
+    if sum(duration(parts) for parts in found.values()) > line.amount:
+        yield "some of this time has more than one of these reasons"
 
 
 def _taking(line: Line, one: Attainment, context: Context) -> Iterator[str]:

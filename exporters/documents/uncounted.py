@@ -6,9 +6,33 @@ from typing import Literal, TypeAlias
 from collector.core.account import Account, Settlement
 from collector.core.attainment import Attainment, Stake
 from collector.core.breach import Ground, eligible, needs_ticket, told_by
+from collector.core.contract import Contract
 from collector.core.timeline import ALWAYS, Spans, difference, intersection, spans, union
 
 Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "other", "anew"]
+
+SAYS: Mapping[str, str] = {
+    "open": "no notice has reserved it yet, which can still be done ({reserved})",
+    "unreserved": "no notice reserved it {within} ({reserved})",
+    "untold": "no complete ticket had told of it yet ({ticket})",
+    "asked": "an earlier claim has asked for it already",
+    "lapsed": "it lies in a missed window that nobody claimed in time ({claim})",
+    "other": "by the plan of that time the service was another one (account, region, zone or resource), or "
+    "it lies in a window that lapsed ({claim})",
+    "anew": "the first minutes of an incident, counted anew over what is left",
+}
+"""Reason → what it says in English; `places` tells what stands in brackets."""
+
+
+def places(contract: Contract) -> Mapping[str, str]:
+    """Which clauses of the contract the reasons name."""
+    by_id = {reading.id: reading.clause for reading in contract.readings}
+    term = contract.deadlines.reservation
+    return {
+        "reserved": "" if term is None else term.clause,
+        "ticket": by_id.get("ticket", ""),
+        "claim": contract.deadlines.claim.clause,
+    }
 
 
 def reasons(

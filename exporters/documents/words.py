@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from fractions import Fraction
 
-from collector.core.account import Account
+from collector.core.account import Account, Settlement
 from collector.core.attainment import Attainment, Figure, Finding
 from collector.core.calendar import Calendar
 from collector.core.contract import Contract
@@ -23,6 +23,8 @@ class Context:
     """What figures are told with."""
 
     account: Account
+    settlement: Settlement
+    """What the account comes to."""
     contract: Contract
     calendar: Calendar
     where: tzinfo
@@ -66,6 +68,19 @@ class Context:
 
 
 _OFFSET = "+00:00"
+
+
+def times(said: Declaration) -> Mapping[str, Instant]:
+    """What a declaration says of when, by the word for each."""
+    told = {
+        "sent": said.sent,
+        "received": said.received,
+        "opened": said.opened,
+        "complete": said.complete,
+        "from": said.from_,
+        "to": said.to,
+    }
+    return {word: at for word, at in told.items() if at is not None}
 
 
 def unbroken(text: str) -> str:

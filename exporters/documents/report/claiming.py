@@ -11,7 +11,7 @@ from exporters.documents import asking
 from exporters.documents.report.blocks import Bill, Block, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.voice import Voice
-from exporters.documents.words import fraction
+from exporters.documents.words import fraction, times
 
 
 def reservations(report: ReportFacts, voice: Voice) -> Iterator[Block]:
@@ -289,19 +289,9 @@ def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block
 
 
 def _dated(said: Declaration, voice: Voice) -> str:
-    times = {
-        "sent": said.sent,
-        "received": said.received,
-        "opened": said.opened,
-        "complete": said.complete,
-        "from": said.from_,
-        "to": said.to,
-    }
     told = [voice("number", number=said.number)] if said.number else []
     told += [voice.term("state", said.state)] if said.state else []
-    told += [
-        voice.term("dated", word).format(at=voice.moment(at)) for word, at in times.items() if at is not None
-    ]
+    told += [voice.term("dated", word).format(at=voice.moment(at)) for word, at in times(said).items()]
     told += [voice("document", sha=said.document)] if said.document else []
     return ", ".join(told)
 

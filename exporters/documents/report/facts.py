@@ -148,7 +148,7 @@ def gathered(
     groups = _groups(kind, claim, outages, account)
     detailed = _weightiest(outages, groups)
     heard = lines.heard(account, detailed, testimonies, places, keep=True)
-    context = _context(account, effects, testimonies, places, claimed=claim is not None)
+    context = _context(account, settlement, effects, testimonies, places, claimed=claim is not None)
     around: dict[str, list[Span]] = {}
     for one in heard:
         around.setdefault(one.watcher.origin, []).append(Span(one.span.start - BESIDE, one.span.end + BESIDE))
@@ -247,6 +247,7 @@ def _weightiest(outages: Sequence[Outage], groups: Sequence[Group]) -> Sequence[
 
 def _context(
     account: Account,
+    settlement: Settlement,
     effects: Sequence[Effect],
     testimonies: Sequence[Testimony],
     places: Sequence[OriginDir],
@@ -258,6 +259,7 @@ def _context(
     told = {one.id for one in account.deductions}
     return Context(
         account=account,
+        settlement=settlement,
         contract=ground.contract,
         calendar=ground.calendar,
         where=show.zone(ground.contract.zone, utc=False),

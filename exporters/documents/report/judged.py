@@ -206,20 +206,16 @@ def _because(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> 
 def _uncounted(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
     """Why some of net downtime may not be claimed: each reason that there is, and of how much."""
     contract = report.context.contract
-    by_id = {reading.id: reading for reading in contract.readings}
-    term, due = contract.deadlines.reservation, contract.deadlines.claim
+    term = contract.deadlines.reservation
+    within = "" if term is None else voice("within", number=term.within, unit=voice.term("unit", term.unit))
+    clauses = {place: voice.clause(text) for place, text in uncounted.places(contract).items()}
     found = uncounted.reasons(one, report.account, report.settlement, claimed=report.context.claimed)
     for reason, parts in found.items():
         yield voice(
-            f"uncounted-{reason}",
+            "uncounted-part",
             amount=voice.long(duration(parts)),
+            why=voice.term("uncounted", reason).format(within=within, **clauses),
             when=voice.when(parts[0]) if len(parts) == 1 else voice.count(len(parts), "stretch"),
-            within=""
-            if term is None
-            else voice("within", number=term.within, unit=voice.term("unit", term.unit)),
-            reserved="" if term is None else voice.clause(term.clause),
-            ticket=voice.clause(by_id["ticket"].clause) if "ticket" in by_id else "",
-            claim=voice.clause(due.clause),
         )
     if sum(duration(parts) for parts in found.values()) > line.amount:
         yield voice("uncounted-twice")

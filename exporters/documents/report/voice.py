@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from collector.core.contract import Contract, Reading
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import Duration, Instant, Span
-from exporters.documents import show, words
+from exporters.documents import show, uncounted, words
 from exporters.documents.asking import NEEDS
 from exporters.documents.finding import FLAGS
 
@@ -21,7 +21,7 @@ Language: TypeAlias = Literal["fr", "en"]
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
-_TOGETHER: Mapping[str, Mapping[str, str]] = {"flag": FLAGS, "need": NEEDS}
+_TOGETHER: Mapping[str, Mapping[str, str]] = {"flag": FLAGS, "need": NEEDS, "uncounted": uncounted.SAYS}
 """English words that screens use too: they have one place."""
 
 

@@ -88,6 +88,15 @@ def test_the_ledger_runs_from_raw_downtime_to_what_may_be_claimed(page: str) -> 
     assert [row for row in rows if row[0] == "-"][:2] == [("-", 60 * SECOND), ("-", GRACE)]
 
 
+def test_what_may_not_be_claimed_is_told_with_the_reason_that_holds(page: str) -> None:
+    """Nobody wrote to the provider yet: a notice still can be sent, and nothing else is missing."""
+    ledger = " ".join(section(page, 3).replace(show.SPACE, " ").split())
+
+    assert "3 min 29.98 s: no notice has reserved it yet, which can still be done (clause 9.3)" in ledger
+    assert "no notice reserved it" not in ledger
+    assert "ticket" not in ledger
+
+
 def test_what_takes_time_off_is_told_with_its_notice_and_what_does_not_with_the_reason(page: str) -> None:
     ledger = " ".join(section(page, 3).split())
 

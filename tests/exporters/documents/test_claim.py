@@ -24,6 +24,7 @@ def context(account: Account) -> Context:
     ground = account.ground
     return Context(
         account=account,
+        settlement=settle(account),
         contract=ground.contract,
         calendar=ground.calendar,
         where=UTC,
@@ -44,7 +45,7 @@ def test_each_claim_comes_to_its_credit_and_each_deadline_finds_its_words(told: 
         settled = settle(account)
         page = Page(80)
         for one in settled.claims:
-            claim.explain(page, one, settled, context(account))
+            claim.explain(page, one, context(account))
         found = duties.duties(account, settled)
         duties.explain(page, found, context(account))
 

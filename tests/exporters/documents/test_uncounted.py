@@ -1,5 +1,7 @@
 """Why net downtime may not be claimed is told apart: not reserved, not told of, asked for, lapsed, anew."""
 
+from typing import get_args
+
 import pytest
 
 from collector.core.account import settle
@@ -51,3 +53,7 @@ def test_each_reason_is_told_where_it_holds_and_all_of_the_line_has_one(
         found |= why.keys()
 
     assert found == reasons
+
+
+def test_each_reason_has_its_words() -> None:
+    assert uncounted.SAYS.keys() == {*get_args(uncounted.Reason)}
