@@ -406,6 +406,7 @@ def _rogue(bag: Bag) -> None:
     for vantage in bag.world.signers:
         Rewriting(bag, vantage, live=True, authorities=dict.fromkeys(["first", "second"], rogue)).write()
     bag["data/trust/first.pem"] = bag["data/trust/second.pem"] = rogue.ca.read_bytes()
+    del bag.files["data/trust/second-chain.pem"], bag.files["data/trust/second-crl.pem"]
     bag.world = bag.world.with_authority(rogue)
 
 
@@ -422,6 +423,33 @@ def _backdated(bag: Bag) -> None:
 @alteration("the pinned certificate is gone", [2, 6], "first.pem")
 def _unpinned(bag: Bag) -> None:
     del bag.files["data/trust/first.pem"]
+
+
+@alteration("the certificate between an authority's root and its unit is gone", [6], "second.pem")
+def _no_chain(bag: Bag) -> None:
+    del bag.files["data/trust/second-chain.pem"]
+
+
+@alteration("the certificate between an authority's root and its unit is the forger's", [6], "second.pem")
+def _other_chain(bag: Bag) -> None:
+    bag["data/trust/second-chain.pem"] = bag.rogue(between=True).chain.read_bytes()
+
+
+@alteration("an authority has revoked the unit that stamped", [6], "second.pem")
+def _revoked(bag: Bag) -> None:
+    """No forgery, but no proof either: whoever has the unit's key may have stamped."""
+    bag["data/trust/second-crl.pem"] = bag.world.story.authorities["second"].lists(unit_revoked=True)
+
+
+@alteration("the list that says so is replaced by the forger's", [6], "second.pem")
+def _other_lists(bag: Bag) -> None:
+    bag["data/trust/second-crl.pem"] = bag.rogue(between=True).lists()
+
+
+@alteration("of the lists of what is revoked only the root's is left", [6], "second.pem")
+def _root_list(bag: Bag) -> None:
+    lists = bag["data/trust/second-crl.pem"]
+    bag["data/trust/second-crl.pem"] = lists[: lists.index(b"-----END X509 CRL-----") + 23]
 
 
 @alteration("another policy is asked for than the stamps bear", [2, 6], "policy")

@@ -3,7 +3,8 @@
 Six hours of the morning of 2026-11-23 (UTC). `api` fails from 09:10 to 09:31, seen by three probes from two
 vantage points while a control beside each answers; `storage` does not. In Paris the collector is restarted at
 07:40, and one probe's slots are a gap at 08:20. What people and the provider declared stands in Paris. Every
-checkpoint but that of 09:31 is stamped two seconds after it, by `first`, and the newest by `second` too.
+checkpoint but that of 09:31 is stamped two seconds after it, by `first`, and the newest by `second` too: its
+unit has its certificate from an issuer below the root, and it publishes lists of what is revoked.
 """
 
 import json
@@ -125,10 +126,13 @@ class Story:
 
 def trusted(state: Path, secrets: Path) -> dict[str, Dated]:
     """Authorities whose keys are in `secrets`, pinned in a new state directory."""
-    authorities = {name: dated.make(secrets / name) for name in NAMES}
+    authorities = {name: dated.make(secrets / name, between=name == "second") for name in NAMES}
     (state / "trust").mkdir(parents=True)
     for name, one in authorities.items():
         (state / "trust" / f"{name}.pem").write_bytes(one.ca.read_bytes())
+        if one.chain.exists():
+            (state / "trust" / f"{name}-chain.pem").write_bytes(one.chain.read_bytes())
+            (state / "trust" / f"{name}-crl.pem").write_bytes(one.lists())
         said = {"name": name, "url": f"https://{name}.example/", "policy": dated.POLICY}
         (state / "trust" / f"{name}.json").write_bytes(msgspec.json.encode(said))
     return authorities

@@ -205,9 +205,9 @@ class Bag:
         query, response = (authority or self.world.story.authorities[to]).stamp(self.files[name], at)
         self.files |= {f"{stem}.{to}.tsq": query, f"{stem}.{to}.tsr": response}
 
-    def rogue(self) -> Dated:
-        """An authority of the forger's own, with a root of its own."""
-        return dated.make(Path(tempfile.mkdtemp(dir=self.world.secrets)) / "rogue")
+    def rogue(self, *, between: bool = False) -> Dated:
+        """An authority of the forger's own, with a root of its own; see `dated.make`."""
+        return dated.make(Path(tempfile.mkdtemp(dir=self.world.secrets)) / "rogue", between=between)
 
     def seal(self, *, own: bool = True) -> None:
         """Hash and list all files anew, and have the whole of it stamped as of now."""
