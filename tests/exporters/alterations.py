@@ -94,7 +94,18 @@ lines(
     "{paris}",
     lambda of: [of[0].replace(b",", b", "), *of[1:]],
 )
-lines("a line is no JSON", [4], "2026-11-23T08", lambda of: [b"{", *of[1:]])
+ODD: dict[str, bytes] = {
+    "is no JSON": b"{",
+    "is nested too deeply": b"[" * 100_000,
+    "has no number where one should be": b'{"t":"host","seq":NaN}',
+    "is not ASCII": b"\xff\xfe",
+    "has a number of 5000 digits": b'{"t":"host","seq":1,"at":' + b"9" * 5000 + b"}",
+}
+for _what, _line in ODD.items():
+    lines(f"a line {_what}", [4], "2026-11-23T08", lambda of, line=_line: [line, *of[1:]])  # type: ignore[misc]
+
+
+lines("a line is 50 MB of spaces", [], "2026-11-23T08", lambda of: [b" " * 50_000_000, *of[1:]])
 
 
 @alteration("the last line has no end", [4], "2026-11-23T08")

@@ -64,11 +64,11 @@ def theirs(path: Path, deposits: Sequence[Path]) -> Judgement:
     return _read(status, out.getvalue() or err.getvalue())
 
 
-def ran(path: Path, deposits: Sequence[Path], *flags: str) -> Judgement:
-    """The `verify.py` of Constat as a program of its own, with flags of Python's (`-O`)."""
+def ran(path: Path, deposits: Sequence[Path], *flags: str, also: Sequence[str] = ()) -> Judgement:
+    """The `verify.py` of Constat run as a program, with flags of Python's (`-O`), and `also` its own."""
     file = Path(program.__file__)
     done = subprocess.run(
-        [sys.executable, *flags, str(file), *_arguments(path, deposits)],
+        [sys.executable, *flags, str(file), *_arguments(path, deposits), *also],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr

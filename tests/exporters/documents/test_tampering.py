@@ -1,11 +1,13 @@
 """Whatever a forger does with a bundle, both verifiers refuse it, name what is wrong, and agree."""
 
+import base64
 import io
 import stat
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.exporters.forged import Bag, World
 from tests.exporters.judges import Judgement, ours, ran, theirs
 
 JUDGES = (ours, theirs)
-FLAGS = (("-I", "-S"), ("-O",))
+FLAGS = (("-I", "-S"), ("-O",), ("-OO", "-B"))
 """As an expert would start Python, and as nobody should."""
 
 
@@ -183,6 +185,21 @@ def test_a_deposit_of_something_else_is_refused(
 
     assert found.status in (1, 2)  # what is no vkey makes it no deposit
     assert found.status == 2 or (found.failed == {3} and field.removesuffix("-line") in found.why)
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+def test_a_head_of_another_tree_is_refused(
+    judge: Callable[[Path, Sequence[Path]], Judgement], honest: Bag, deposit: Path, tmp_path: Path
+) -> None:
+    """One that was sent out when the journal was as long, and tells another story."""
+    origin, size, _, rest = honest[honest.note(4)].decode().split("\n", 3)
+    root = base64.b64encode(sha256(b"another story").digest()).decode()
+    head = tmp_path / "head.txt"
+    head.write_text(f"{origin}\n{size}\n{root}\n{rest}")
+    found = judge(honest.written(tmp_path / "bag"), [deposit, head])
+
+    assert (found.status, found.failed) == (1, {3})
+    assert "root" in found.why
 
 
 def test_another_origins_deposit_alone_is_refused(honest: Bag, deposit: Path, tmp_path: Path) -> None:
