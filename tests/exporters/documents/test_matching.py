@@ -276,6 +276,7 @@ def test_documents_are_read_from_whichever_directory_has_them(tmp_path: Path) ->
         (gzip.compress(b"{}"), "pages"),
         (document({**LOG, "QueryDate": "yesterday"}), "yesterday"),
     ],
+    ids=["erased", "no gzip", "cut off", "without pages", "of no time"],
 )
 def test_a_document_that_is_gone_or_none_says_so_and_stands_for_nothing(
     tmp_path: Path, data: bytes | None, why: str
