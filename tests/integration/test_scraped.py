@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import free_port, needs
 from tests.integration.world import ROOT, Collector, probe, service
 from tests.servers.nginx import Nginx
-from tests.servers.process import Server, listens
+from tests.servers.process import Server
 from tests.servers.prometheus import Prometheus
 
 
@@ -28,8 +28,17 @@ class Exporter(Server):
         return ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "exporters", "serve",
                 "--config", str(self.collector.file), "--listen", listen]  # fmt: skip
 
+    def page(self) -> bytes:
+        """All metrics; OSError while there is no index yet."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            read: bytes = answer.read()
+        return read
+
     def answers(self) -> bool:
-        return listens(self.port)
+        try:
+            return bool(self.page())
+        except OSError:
+            return False
 
 
 @pytest.mark.slow
@@ -70,11 +79,10 @@ def test_the_page_of_metrics_is_clean_to_promtool(tmp_path: Path) -> None:
         ]
         with (
             Collector(tmp_path / "collector", tables) as collector,
-            Exporter(tmp_path / "exporter", collector, port),
+            Exporter(tmp_path / "exporter", collector, port) as exporter,
         ):
             time.sleep(2)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-                page = answer.read()
+            page = exporter.page()
     judged = subprocess.run(
         ["promtool", "check", "metrics"], input=page, capture_output=True, timeout=20, check=False
     )
