@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
+from threading import Timer
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -27,6 +28,8 @@ STYLES = {
 }  # fmt: skip
 WIDE = 240
 """Columns where nobody's terminal says how many there are: a pipe cuts nothing."""
+PATIENCE_S = 1.0
+"""What takes no longer is not worth a bar that flickers."""
 ENDLESS = 100_000
 """More columns than anything needs."""
 
@@ -61,6 +64,29 @@ def readings_drawn() -> Iterator[Callable[[int, int], None]]:
     with Progress(*shown, console=screen, transient=True) as bar:
         task = bar.add_task("drawing the account by every reading", total=None)
         yield lambda drawn, of: bar.update(task, completed=drawn, total=of)
+
+
+@contextmanager
+def steps_taken() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on the terminal while a bundle is verified, where that lasts over a second; elsewhere nothing."""
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda *_: None
+        return
+    shown = (BarColumn(), TextColumn("{task.completed:,} lines"), TimeRemainingColumn())
+    bar = Progress(TextColumn("{task.description}"), *shown, console=screen, transient=True)
+    task = bar.add_task("verifying", total=None)
+    begun = Timer(PATIENCE_S, bar.start)  # whatever lasts so long, and tells of nothing meanwhile
+    begun.start()
+    try:
+        yield lambda step, lines, of: bar.update(
+            task, description=f"verifying: {step}", completed=lines, total=of or None
+        )
+    finally:
+        begun.cancel()
+        begun.join()  # else it could begin after the end
+        if bar.live.is_started:
+            bar.stop()
 
 
 class Listing:

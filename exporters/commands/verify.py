@@ -7,7 +7,7 @@ import msgspec
 
 from collector.core.timeline import SECOND, duration_of
 from collector.errors import UsageError
-from exporters.commands import options, printing
+from exporters.commands import options, printing, tables
 from exporters.documents import verification
 from exporters.documents.page import Page, Style
 from exporters.documents.verification import Report
@@ -46,7 +46,8 @@ def verify(bundle: Path, deposits: tuple[Path, ...], lag: str, as_json: bool) ->
         accepted = duration_of(lag)
     except ValueError as error:
         raise UsageError(f"--lag: {error}") from None
-    report = verification.verify(bundle, deposits, accepted)
+    with tables.steps_taken() as progress:
+        report = verification.verify(bundle, deposits, accepted, progress)
     if as_json:
         click.echo(msgspec.json.encode(_to_json(bundle, report)))
     else:

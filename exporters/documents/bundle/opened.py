@@ -20,7 +20,7 @@ RATIO_MAX = 200
 """How much smaller anything may be packed that has over `RATIO_FROM` bytes unpacked."""
 RATIO_FROM = 10 << 20
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17  # larger ones take longer: the system has to clear fresh pages for each
 _ENCRYPTED = 0x41
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)

@@ -1,6 +1,6 @@
 """Verifies a bundle step by step: the same steps as `verify.py` in it takes, by other code."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ NAMES = (
 )  # fmt: skip
 """Of the steps, from 1."""
 _DEPOSIT = NAMES.index("deposit") + 1
+Progress = Callable[[str, int, int], None]
+"""Hears which step is being taken, and how many lines were read, of how many."""
 _WORKERS = 2
 """Stamps that are judged at once, beside the reading of lines."""
 
@@ -61,9 +63,9 @@ class Report:
 
 
 def verify(
-    path: Path, deposits: Sequence[Path], lag: Duration = LAG, told: Callable[[str], None] = lambda _: None
+    path: Path, deposits: Sequence[Path], lag: Duration = LAG, progress: Progress = lambda *_: None
 ) -> Report:
-    """Take all steps over a bundle, a zip or its folder; `told` hears which one is being taken.
+    """Take all steps over a bundle, a zip or its folder; `progress` hears how far it is.
 
     UsageError where `path` is no bundle, or a deposit is none. Whatever else is wrong is a step that failed.
     """
@@ -71,7 +73,7 @@ def verify(
     with TemporaryDirectory(prefix="constat-verify-") as name:
         try:
             with opened(path) as found:
-                steps = _Steps(found, Path(name), stated, lag, told)
+                steps = _Steps(found, Path(name), stated, lag, progress)
                 return Report(steps.taken(), lag)
         except UnfitBundle as error:
             rest = [
@@ -88,13 +90,16 @@ class _Steps:
     root: Path
     deposits: Sequence[Stated]
     lag: Duration
-    told: Callable[[str], None]
+    progress: Progress
     unpacked: Unpacked | None = None
     heard: Sequence[Heard] = ()
     dates: Sequence[Dates] = ()
     parts: Sequence[Part] = ()
     account: Account | None = None
     known: dict[int, Step] = field(default_factory=dict)
+    passed: int = 0
+    lines: int = 0
+    """So many of them were read, and there are."""
 
     def taken(self) -> list[Step]:
         """All of them, by number."""
@@ -124,7 +129,7 @@ class _Steps:
     def _of_lines(self, bundle: Unpacked, judging: dated.Judging) -> None:
         terms = measured.quoted(bundle)
         self._take(2, lambda: dated.bundle(bundle))
-        if self._take(4, lambda: self._read(bundle, measured.limits_of(terms))):
+        if self._take(4, lambda: self._read(bundle)):
             self._take(5, lambda: whole.signatures(self.heard, bundle))
             self._take(6, lambda: self._stamped(bundle, judging))
             self._take(3, lambda: deposited.fits(self.heard, self.deposits, bundle))
@@ -138,15 +143,20 @@ class _Steps:
             if account is not None:
                 self._take(12, lambda: measured.sums(account, bundle))
 
-    def _read(self, bundle: Unpacked, limits: Mapping[str, Duration]) -> str:
-        found = []
-        for stretch in bundle.table.origins:
-            one = Heard(bundle.origin(stretch.origin), stretch, bundle.table.as_of)
-            one.listen(limits, whole=not bundle.table.extract)
-            found.append(one)
+    def _read(self, bundle: Unpacked) -> str:
+        table = bundle.table
+        found = [Heard(bundle.origin(stretch.origin), stretch, table.as_of) for stretch in table.origins]
+        self.lines = sum(one.end - one.first + len(one.single_seqs) for one in found)
+        for one in found:
+            one.listen(self._passed, whole=not table.extract)
         said = whole.tree(found, bundle)
         self.heard = found
         return said
+
+    def _passed(self, lines: int) -> None:
+        """So many more lines were read."""
+        self.passed += lines
+        self.progress(NAMES[3], self.passed, self.lines)
 
     def _stamped(self, bundle: Unpacked, judging: dated.Judging) -> str:
         found = dated.stamps(self.heard, judging, bundle)
@@ -161,7 +171,7 @@ class _Steps:
     def _take(self, number: int, step: Callable[[], str]) -> bool:
         """Take a step; whether it is ok."""
         name = NAMES[number - 1]
-        self.told(name)
+        self.progress(name, self.passed, self.lines)
         try:
             self.known[number] = Step(number, name, "ok", step())
         except NotShown as error:

@@ -2,24 +2,24 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
 import msgspec
 
 from collector.core.record import Anchor, Clock, Gap, Line, Plan, Rotate, Sample, Start
-from collector.core.timeline import Duration, Instant
+from collector.core.sight import Testimony, Track
+from collector.core.timeline import SECOND, Duration, Instant
 from collector.errors import JournalError
 from collector.journal import checkpoint, excerpt, layout, note, reader
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.excerpt import Excerpt
 from collector.journal.merkle import leaf_hash
 from collector.journal.note import Note
-from collector.journal.reader import Batch, Damage, OriginDir
+from collector.journal.reader import Damage, OriginDir
 from exporters.documents.verification.step import Wrong, must
 from exporters.documents.verification.unpacked import Stretch
-from exporters.index.follow import Follower, Told
 
 UNTRUSTED = -1
 """Instead of a bound on the clock's error, where there is none to rely on (rule T4)."""
@@ -47,7 +47,8 @@ class Heard:
         got = (None, None) if self.excerpt.start is None else (self.first, self.end - 1)
         must(got == wanted, f"{place.directory.name}/{layout.EXCERPT}: start and end", wanted, got)
         self.seals = dict(_seals(place))
-        self.told: Told | None = None
+        self.testimony: Testimony | None = None
+        """What the lines tell of states."""
         self.damage: list[Damage] = []
         self.ats = array("q")
         """`at` of each line of the stretch."""
@@ -77,40 +78,42 @@ class Heard:
             return max(self.ats)
         return self.singles.get(self.head - 1)
 
-    def listen(self, limits: Mapping[str, Duration], *, whole: bool) -> None:
-        """Read all lines; where it is not the `whole` of a time, as if nothing lay between single ones."""
-        follower = Follower(self.name, limits, exact=True)
-        if whole:
-            for part in follower.follow(self.place, self._as_of):
-                self._take(part)
-        else:
-            number = count()
-            for part in reader.read(self.place):
-                self._take(part)
-                for line in part.lines if isinstance(part, Batch) else ():
-                    if line.at <= self._as_of:
-                        follower.feed(msgspec.structs.replace(line, seq=next(number)))
-        self.told = follower.told()
+    def listen(self, progress: Callable[[int], None], *, whole: bool) -> None:
+        """Read all lines; where it is not the `whole` of a time, as if nothing lay between single ones.
 
-    def _take(self, part: Batch | Damage) -> None:
-        if isinstance(part, Damage):
-            self.damage.append(part)
-            return
-        for line in part.lines:
-            if self.first <= line.seq < self.end:
-                self.ats.append(line.at)
-            else:
-                self.singles[line.seq] = line.at
-            if isinstance(line, Sample):
-                self.slots[line.probe].extend((line.slot, line.covers))
-                self.odd += not line.sent <= line.done <= line.at + 1_000_000
+        Latencies and objects are not followed, as no step is about them.
+        """
+        track, number = Track(self.name), count()
+        for part in reader.read(self.place):
+            if isinstance(part, Damage):
+                self.damage.append(part)
+                continue
+            self._take(part.lines)
+            for line in part.lines:
+                if line.at <= self._as_of:
+                    track.feed(line if whole else msgspec.structs.replace(line, seq=next(number)))
+            progress(len(part.lines))
+        self.testimony = track.testimony()
+
+    def _take(self, lines: Sequence[Line]) -> None:
+        if self.first <= lines[0].seq and lines[-1].seq < self.end:
+            self.ats.extend([line.at for line in lines])
+        else:
+            self.singles.update((line.seq, line.at) for line in lines)
+        for line in lines:
+            if type(line) is Sample:
+                slots = self.slots[line.probe]
+                slots.append(line.slot)
+                slots.append(line.covers)
+                if not line.sent <= line.done <= line.at + SECOND:
+                    self.odd += 1
             else:
                 self._note(line)
 
     def _note(self, line: Line) -> None:
         match line:
             case Clock():
-                trusted = line.synced and line.error is not None and line.error <= 1_000_000
+                trusted = line.synced and line.error is not None and line.error <= SECOND
                 self.clocks.append((line.seq, (line.error or 0) if trusted else UNTRUSTED))
             case Start():
                 self.starts.append(line)

@@ -11,13 +11,11 @@ from typing import Any
 from collector import contracts
 from collector.core.account import Account, Evidence, draw
 from collector.core.contract import Contract
-from collector.core.latency import limits
 from collector.core.published import to_json
 from collector.core.record import Gap, Plan, Probe
-from collector.core.timeline import Duration, Instant, Span, Spans, duration, intersection, spans, within
+from collector.core.timeline import Instant, Span, Spans, duration, intersection, spans, within
 from collector.errors import ConstatError
 from collector.journal.passage import LATE
-from exporters import query
 from exporters.documents.verification.heard import Heard
 from exporters.documents.verification.step import NotShown, Wrong, must
 from exporters.documents.verification.unpacked import DATA, Unpacked, figures
@@ -36,11 +34,6 @@ def quoted(unpacked: Unpacked) -> Contract | None:
         return contracts.decoded(data, Path("contract.toml"))
     except (ConstatError, ValueError):
         return None
-
-
-def limits_of(contract: Contract | None) -> Mapping[str, Duration]:
-    """The latencies that samples are held against while they are read."""
-    return {} if contract is None else limits(contract)
 
 
 # ------------------------------------------------------------------------------------------------- step 9
@@ -82,43 +75,43 @@ def planned(one: Heard, window: Span) -> Iterator[tuple[Plan, Span]]:
 
 def _covered(one: Heard, probe: Probe, held: Span, window: Span) -> int:
     """How many slots of a probe lie in the window; Wrong where one has no line, or two."""
+    phase, interval = probe.phase, probe.interval
 
     def number(instant: Instant) -> int:
         """Of the first slot from then on."""
-        return -((probe.phase - instant) // probe.interval)
+        return -((phase - instant) // interval)
 
     first, end = number(max(held.start, window.start)), number(min(held.end, window.end))
-    lines = sorted(
-        (max(start, first), min(past, end)) for start, past in _lines_for(one, probe, held, number)
-    )
     k = first
-    for start, past in lines:
+    for start, past in sorted(_lines_for(one, probe, held, number)):
         if past <= first or start >= end:
             continue
-        where = f"{one.name}: {probe.name}, slot {probe.phase + min(k, start) * probe.interval}"
-        must(start == k, where, "one line for it", "two" if start < k else "none")
+        if start != k and (start > first or k > first):
+            where = f"{one.name}: {probe.name}, slot {phase + min(k, max(start, first)) * interval}"
+            raise Wrong(where, "one line for it", "none" if start > k else "two")
         k = past
-    due = probe.phase + k * probe.interval
-    newest = one.last_at
-    # Of the newest slots the lines may not have been written yet.
-    must(
-        k >= end or newest is None or due > newest - LATE,
-        f"{one.name}: {probe.name}, slot {due}", "one line for it", "none",
-    )  # fmt: skip
+    if k < end:
+        due, newest = phase + k * interval, one.last_at
+        # Of the newest slots the lines may not have been written yet.
+        written = newest is not None and due <= newest - LATE
+        must(not written, f"{one.name}: {probe.name}, slot {due}", "one line for it", "none")
     return end - first
 
 
-def _lines_for(one: Heard, probe: Probe, held: Span, number: Any) -> Iterator[tuple[int, int]]:
+def _lines_for(one: Heard, probe: Probe, held: Span, number: Any) -> list[tuple[int, int]]:
     """The numbers of the slots that each line of a probe stands for: [first, past)."""
-    told = one.slots.get(probe.name, array("q"))
-    for slot, covers in zip(told[::2], told[1::2], strict=True):
-        if covers and held.start <= slot < held.end:
-            yield number(slot), number(slot) + covers
+    told, (begin, close) = one.slots.get(probe.name, array("q")), held
+    found = [
+        (start := number(slot), start + covers)
+        for slot, covers in zip(told[::2], told[1::2], strict=True)
+        if covers and begin <= slot < close
+    ]
     for gap in one.gaps:
         if _about(gap, probe.name):
-            start, end = max(held.start, gap.from_), min(held.end, gap.to)
+            start, end = max(begin, gap.from_), min(close, gap.to)
             if start < end:
-                yield number(start), number(end)
+                found.append((number(start), number(end)))
+    return found
 
 
 def _about(gap: Gap, probe: str) -> bool:
@@ -147,8 +140,7 @@ def redrawn(heard: Sequence[Heard], terms: Contract | None, unpacked: Unpacked) 
     """The account of the bundle's lines, by its contract; Wrong where they do not make one."""
     if terms is None:
         raise Wrong(f"{DATA}/contract.toml", "a contract file", "none")
-    found = query.Found([one.told for one in heard if one.told is not None])
-    evidence: Evidence = found.evidence()
+    evidence = Evidence([one.testimony for one in heard if one.testimony is not None], {}, {})
     choice = unpacked.filed.grounds.readings.get(_THROTTLED)
     must(choice, f"{_STATEMENT}: rests_on.readings", f"a reading of {_THROTTLED}", "none")
     return draw(

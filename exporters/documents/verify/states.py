@@ -1,8 +1,9 @@
 """Samples -> states of probes -> states of services -> outages, for the verifier that lies beside it.
 
 It carries out the rules of Constat's accounting that are named at each line: S2 to S4 and T4 (one probe), S6,
-V1, V2 and V5 (one service), V3 (its outages), S1 (planned slots); and it reads what a contract promises. It
-rests on the standard library alone. Instants are whole microseconds since 1970, UTC; spans are half-open.
+V1, V2 and V5 (one service), V3 (its outages), S1 (planned slots); it reads what a contract promises and
+tells which stamp is over a line. It rests on the standard library alone. Instants are whole microseconds,
+UTC, since 1970; spans are half-open.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import json
 import re
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from fractions import Fraction
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from itertools import accumulate
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 SECOND = 1_000_000
 NEVER, FOR_EVER = -(1 << 62), 1 << 62
@@ -63,9 +66,9 @@ def looked(rows: Iterable[Sequence[int]], turns: list[Any], as_of: int, failing:
     # sent, done, ok, and the state of the time before, if it is seen
     seen: list[tuple[int, int, bool, str]] = []
     chained, began, ended, valid_from, sight, persistence = False, NEVER, NEVER, NEVER, 0, 0
-    turns = turns[::-1]
+    turns = [(FOR_EVER,), *turns[::-1]]
     for seq, at, slot, _, sent, done, code in rows:
-        while turns and turns[-1][0] <= seq:
+        while turns[-1][0] <= seq:
             _, afresh, asked, since = turns.pop()
             chained = False  # S2: nothing is seen across it
             if afresh:
@@ -77,14 +80,13 @@ def looked(rows: Iterable[Sequence[int]], turns: list[Any], as_of: int, failing:
         # T4: where a line contradicts the clock of those before it, or itself, it sees nothing.
         counts = (code < BLIND or (failing and code == PLATFORM)) and began <= sent <= done <= at + SECOND
         if counts:
-            ok, began, left = (
-                code == OK,
-                max(sent, ended),
-                "",
-            )  # of what a slewed clock tells twice the first stands
-            apart, ended = began - ended, max(done, began)
+            ok, left = code == OK, ""
+            began = sent if sent > ended else ended  # of what a slewed clock tells twice the first stands
+            apart, ended = began - ended, done if done > began else began
             if chained and apart <= sight:  # S2, S3
                 left = EDGE if ok != seen[-1][2] else UP if ok else DOWN if apart <= persistence else EDGE
+            if left == UP == seen[-1][3]:
+                seen.pop()  # it was ok, as those beside it: it is UP, as is all between these two
             seen.append((began, ended, ok, left))
         chained = counts and slot >= valid_from  # else it was asked under the plan before
     told: dict[str, list[tuple[int, int]]] = {UP: [], DOWN: [], EDGE: []}
@@ -160,15 +162,16 @@ class Origin:
         if at <= self.as_of:
             if self.whole and seq != self.last + 1:
                 self.turn(seq, at, "hole", {})
-            self.last, self.until = seq, max(self.until, at)
+            self.last, self.until = seq, at if at > self.until else self.until
         if kind == "sample":
             code = PLATFORM if line["reason"] == "rate-platform" else CODES[line["outcome"]]
             row = seq, at, line["slot"], line["covers"], line["sent"], line["done"], code
             self.samples[line["probe"]].extend(row)
-        elif kind == "clock":
+            return
+        if kind == "clock":
             trusted = line["synced"] and line["error"] is not None and line["error"] <= SECOND  # T4
             self.errors.append((seq, line["error"] if trusted else -1))
-        if kind not in ("sample", "host", "clock") or line.get("step"):
+        if kind not in ("host", "clock") or line.get("step"):
             self.lines.append((seq, at, line))
             if at <= self.as_of:
                 self.turn(seq, at, kind, line)
@@ -206,6 +209,27 @@ class Origin:
         return [
             (plan, plan["at"], end) for plan, end in held if max(plan["at"], window[0]) < min(end, window[1])
         ]
+
+
+def parts(origin: Origin) -> Iterator[tuple[int, Any, int, int, Any]]:
+    """Lines between stamps: the first, each `at`, the stamp before, the clock's error, the stamp over."""
+    anchors = [(seq, line["gen_time"] - (line["accuracy"] or 0)) for seq, _, line in origin.of("anchor")]
+    after, sizes = [NEVER, *accumulate((gen_time for _, gen_time in anchors), max)], sorted(origin.stamps)
+    stamps = (min(origin.stamps[size]) for size in reversed(sizes))
+    first: list[Any] = [None, *accumulate(stamps, min)][::-1]
+    edges = {
+        origin.first,
+        origin.end,
+        *sizes,
+        *(seq + 1 for seq, _ in anchors),
+        *(seq for seq, _ in origin.errors),
+    }
+    inside = sorted(edge for edge in edges if origin.first <= edge <= origin.end)
+    whole = [(a, origin.ats[a - origin.first : z - origin.first]) for a, z in zip(inside, inside[1:])]
+    for seq, ats in [*whole, *((seq, [at]) for seq, at in origin.singles.items())]:
+        k = bisect_right(origin.errors, (seq, FOR_EVER))
+        error = origin.errors[k - 1][1] if k else -1
+        yield seq, ats, after[bisect_right(anchors, (seq, NEVER))], error, first[bisect_right(sizes, seq)]
 
 
 def judged(rules: Any, vantages: list[str], now: list[str]) -> str:
@@ -331,11 +355,11 @@ def uncovered(
         return -((phase - instant) // interval)
 
     rows = origin.samples.get(probe["name"], ())
-    found = [
-        (number(slot), number(slot) + covers)
-        for slot, covers in zip(rows[2::7], rows[3::7])
-        if at <= slot < until
-    ]
+    found = []
+    for slot, covers in zip(rows[2::7], rows[3::7]):
+        if at <= slot < until:
+            one = number(slot)
+            found.append((one, one + covers))
     found += (
         (number(max(at, line["from"])), number(min(until, line["to"])))
         for line in gaps
@@ -343,7 +367,8 @@ def uncovered(
     )
     first, end = number(max(at, window[0])), number(min(until, window[1]))
     upto = first
-    for one, past in sorted((max(one, first), min(past, end)) for one, past in found):
+    for one, past in sorted(found):
+        one, past = one if one > first else first, past if past < end else end
         if one < past:
             if one != upto:
                 word = "none" if one > upto else "two"

@@ -16,21 +16,20 @@ microseconds, UTC; spans are half-open. No check is an `assert`.
 from __future__ import annotations
 
 import argparse, base64, gzip, hashlib, os, re, stat, subprocess, sys, tempfile
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from hashlib import sha256
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Sequence
 
 sys.dont_write_bytecode = True  # else the bundle would hold a file that no manifest lists
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also under -I and -P
 try: from states import (  # type: ignore[import-not-found]  # it lies beside
-    DOWN, EDGE, FOR_EVER, NEVER, NOTHING, SECOND, UNKNOWN, UP, Origin, both, decode, length, merged, promised, runs,
-    services, uncovered)
+    DOWN, EDGE, FOR_EVER, NEVER, NOTHING, SECOND, UNKNOWN, UP, Origin, both, decode, length, merged, parts, promised,
+    runs, services, uncovered)
 except Exception as error: sys.exit(f"FAILED in [1]: data/states.py: expected what lies beside this, got {error!r:.200}")
 LATE, EPOCH = 600 * SECOND, datetime(1970, 1, 1, tzinfo=timezone.utc)  # LATE: a line may be appended so long afterwards
 ALL_MOST, FILE_MOST, TOKEN_MOST, RATIO_MOST = 1 << 32, 1 << 28, 1 << 20, 200  # bytes that are read; unpacked per packed
@@ -70,10 +69,14 @@ def unhex(text: str) -> bytes:
 def node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
-def grow(peaks: list[bytes], size: int, leaf: bytes) -> None:
-    """Appends to a tree, kept as its peaks: one complete subtree for each binary one of its size."""
-    while size & 1: leaf, size = node(peaks.pop(), leaf), size >> 1
-    peaks.append(leaf)
+def grow(peaks: list[bytes], size: int, nodes: list[bytes]) -> None:
+    """Appends leaves to a tree, kept as its peaks: one complete subtree for each binary one of its size."""
+    fresh = []
+    while nodes:  # a level of the tree, from the leaves up
+        if size & 1: nodes = [peaks.pop(), *nodes]
+        if len(nodes) & 1: fresh.append(nodes[-1])
+        nodes, size = [*map(node, nodes[::2], nodes[1::2])], size >> 1
+    peaks += fresh[::-1]
 
 def root_of(peaks: list[bytes]) -> bytes:
     found = peaks[-1] if peaks else sha256().digest()
@@ -150,6 +153,7 @@ class Bundle:
     def __init__(self, root: Path, deposits: list[Path], lag: int, scratch: Path) -> None:
         self.root, self.deposits, self.lag, self.scratch, self.at = root, deposits, lag, scratch, str(root)
         self.pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)  # of those who wait for openssl
+        self.signing: dict[str, list[Any]] = defaultdict(list)  # note -> own signatures, and what is found of each
 
     def __getattr__(self, name: str) -> Any:
         raise NotShown("it rests on a step that failed")
@@ -214,6 +218,15 @@ class Bundle:
                 why = openssl(*command, "-CAfile", ca.name, "-crl_check_all", "-no_check_time")
         must(not why, response, f"a stamp that leads to {trust}.pem", why)
         return stamp
+
+    def signed(self, origin: str, signature: bytes, message: bytes) -> str:
+        """Why a signature, in base64 after 4 bytes of its key's id, does not hold; empty where it does."""
+        made = base64.b64decode(signature, validate=True)
+        pem = str(self.root / f"data/trust/{origin}-{made[:4].hex()}.pem")
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            for name, data in (("body", message), ("sig", made[4:])): Path(folder, name).write_bytes(data)
+            return openssl("pkeyutl", "-verify", "-pubin", "-inkey", pem, "-rawin", "-in", f"{folder}/body",
+                           "-sigfile", f"{folder}/sig")
 
 def step_1_files(b: Any) -> str:
     """Every file but the stamps of the whole is in a manifest, and is what it was (BagIt 1.0, RFC 8493)."""
@@ -310,6 +323,8 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
             raise Wrong(found[0], f"a checkpoint of {name}", "another")
         must(int(note[2]) not in origin.notes, found[0], "one checkpoint of each size", f"a second one of {int(note[2])}")
         origin.notes[int(note[2])] = found[0], note, base64.b64decode(note[3])
+        for own in re.findall(b"(?m)^\xe2\x80\x94 %b (.+)$" % re.escape(name).encode(), note[4]):  # for step 5, meanwhile
+            b.signing[found[0]].append((own, b.pool.submit(b.signed, name, own, note[1])))
     origin.head = max(origin.notes, default=0)
     form = {"excerpt": 1, "origin": name, "end": proof["start"] and origin.end, "head": origin.head}
     must(repr({key: proof[key] for key in form}) == repr(form), f"{folder}excerpt.json: {', '.join(form)}", form, "another")
@@ -324,13 +339,16 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
     for one in sorted(one for one in singles if one[0] < size): origin.take(*one)
     roots = {size: root_of(peaks)}
     for found in b.named(re.escape(folder) + r"[0-9T-]{13}\.jsonl\.gz"):
-        for number, data in enumerate(b.lines(found[0]), 1):
-            leaf = leaf_of(data)
-            try: origin.take(size, data, leaf)
+        lines, grew = b.lines(found[0]), size
+        leaves = [leaf_of(data) for data in lines]
+        for number, data in enumerate(lines, 1):
+            try: origin.take(size, data, leaves[number - 1])
             except Exception as error: raise Wrong(f"{found[0]}, line {number}", f"line {size}", repr(error)) from None
-            grow(peaks, size, leaf)
             size += 1
-            if size in origin.notes: roots[size] = root_of(peaks)
+        for edge in sorted({size, *origin.notes.keys() & range(grew, size)}):
+            grow(peaks, grew, leaves[: edge - grew])
+            leaves, grew = leaves[edge - grew :], edge
+            if edge in origin.notes: roots[edge] = root_of(peaks)
     must(size == origin.end in roots, folder, f"lines up to a checkpoint of {origin.end}", f"{size} lines")
     for one in sorted(one for one in singles if one[0] >= size): origin.take(*one)
     links = {one["size"]: one["path"] for one in proof["links"]}
@@ -361,25 +379,26 @@ def step_4_tree(b: Any) -> str:
 
 def step_5_signatures(b: Any) -> str:
     """Each checkpoint is signed by the key in force, which only the one before it can replace (C2SP, Ed25519)."""
-    jobs: list[tuple[str, str, bytes, bytes]] = []  # where, key, message, signature
+    jobs: list[tuple[str, str, Any]] = []  # where, key, why its signature does not hold
     for origin in b.origins:
         keys = [(-1, origin.lines[0][2]["key"])]
         for seq, _, line in (one for one in origin.lines if one[2]["t"] in ("start", "rotate")):
             where, old = f"{origin.name}, line {seq}: key", keys[-1][1]
             if line["t"] == "rotate":
                 message = f"constat-rotate/v1\n{origin.name}\n{old}\n{line['key']}\n".encode()
-                jobs.append((where, old, message, base64.b64decode(line["signature"], validate=True)))
+                made = bytes.fromhex(old.split("+")[1]) + base64.b64decode(line["signature"], validate=True)
+                jobs.append((where, old, b.pool.submit(b.signed, origin.name, base64.b64encode(made), message)))
                 keys.append((seq, line["key"]))
             must(line["key"] == keys[-1][1], where, keys[-1][1], line["key"])
-        for size, (file, note, _) in origin.notes.items():
-            key, mark = [one for seq, one in keys if seq < size][-1], f"\u2014 {origin.name} ".encode()
-            own = [base64.b64decode(one[len(mark):]) for one in note[4].split(b"\n") if one.startswith(mark)]
-            own = [one[4:] for one in own if one[:4].hex() == key.split("+")[1]]
+        for size, (file, _, _) in origin.notes.items():
+            key = [one for seq, one in keys if seq < size][-1]
+            own = [why for one, why in b.signing[file] if base64.b64decode(one)[:4].hex() == key.split("+")[1]]
             must(own, file, f"a signature by {key}", "none")
-            jobs += ((file, key, note[1], one) for one in own)
+            jobs += ((file, key, why) for why in own)
         origin.keys = [key for _, key in keys]
-    for key in {key for origin in b.origins for key in origin.keys}:
+    for key, whose in {(key, origin.name) for origin in b.origins for key in origin.keys}:
         name, id_, text = key.split("+", 2)
+        must(name == whose, key, f"a key of {whose}", name)  # it is by this name that its file was found
         raw = base64.b64decode(text)
         hashed = sha256(name.encode() + b"\n" + raw).hexdigest()[:8]
         must((raw[:1], len(raw), id_) == (b"\1", 33, hashed), key, f"an Ed25519 key with id {hashed}", id_)
@@ -388,15 +407,7 @@ def step_5_signatures(b: Any) -> str:
     for origin in b.origins:
         file, known = f"data/trust/{origin.name}.vkey", "".join(f"{key}\n" for key in origin.keys)
         must(b.read(file) == known.encode(), file, known, "another")
-    def check(job: tuple[str, str, bytes, bytes]) -> None:
-        where, key, message, signature = job
-        with tempfile.TemporaryDirectory(dir=b.scratch) as folder:
-            for name, data in (("body", message), ("sig", signature)): Path(folder, name).write_bytes(data)
-            pem = str(b.root / "data/trust" / "-".join(key.split("+")[:2])) + ".pem"
-            why = openssl("pkeyutl", "-verify", "-pubin", "-inkey", pem, "-rawin", "-in", f"{folder}/body",
-                          "-sigfile", f"{folder}/sig")
-        must(not why, where, f"a signature by {key}", why)
-    for _ in b.pool.map(check, jobs): pass
+    for where, key, why in jobs: must(not why.result(), where, f"a signature by {key}", why.result())
     witnessed = len(b.named(r"data/checkpoints/.*\.cosig"))
     return f"{len(jobs):,} signatures by {len({job[1] for job in jobs})} keys; {witnessed} by witnesses not looked at"
 
@@ -425,19 +436,6 @@ def step_6_stamps(b: Any) -> str:
     b.parts = [(origin, *part) for origin in b.origins for part in parts(origin)]
     times = sorted(stamp.gen_time for stamp in stamps.values())
     return f"{len(stamps):,} stamps from {utc(times[0])} to {utc(times[-1])}"
-
-def parts(origin: Origin) -> Iterator[tuple[int, Any, int, int, Any]]:
-    """Lines between stamps: the first, each `at`, what they come after, the clock's error, the stamp over them."""
-    anchors = [(seq, line["gen_time"] - (line["accuracy"] or 0)) for seq, _, line in origin.of("anchor")]
-    after, sizes = [NEVER, *accumulate((gen_time for _, gen_time in anchors), max)], sorted(origin.stamps)
-    first: list[Any] = [None, *accumulate((min(origin.stamps[size]) for size in reversed(sizes)), min)][::-1]
-    edges = {origin.first, origin.end, *sizes, *(seq + 1 for seq, _ in anchors), *(seq for seq, _ in origin.errors)}
-    inside = sorted(edge for edge in edges if origin.first <= edge <= origin.end)
-    whole = [(a, origin.ats[a - origin.first : z - origin.first]) for a, z in zip(inside, inside[1:])]
-    for seq, ats in [*whole, *((seq, [at]) for seq, at in origin.singles.items())]:
-        k = bisect_right(origin.errors, (seq, FOR_EVER))
-        error = origin.errors[k - 1][1] if k else -1
-        yield seq, ats, after[bisect_right(anchors, (seq, NEVER))], error, first[bisect_right(sizes, seq)]
 
 def step_7_order(b: Any) -> str:
     """Lines are dated after the stamps that the journal had by then, and not after the stamp over them (T4)."""
@@ -586,6 +584,7 @@ def main() -> int:
             except Wrong as error: verdict, why = "FAILED", str(error)
             except Exception as error: verdict, why = "FAILED", f"{b.at}: not of its form: {ascii(error)[:300]}"
             told[int(digits)] = name, verdict, why
+        b.pool.shutdown(cancel_futures=True)  # before their folder goes
     for number, (name, verdict, why) in sorted(told.items()): print(f"{number:2}. {name:11}{verdict}: {why}")
     failed, hidden = ([n for n, one in sorted(told.items()) if one[1] == word] for word in ("FAILED", "not shown"))
     print("Bound by none of it: reports, provider.json, deductions, readings, credit (`constat account` draws them again).")

@@ -11,22 +11,29 @@ from tests.exporters.alterations import STATEMENT
 from tests.exporters.forged import Bag
 
 
-def test_whoever_waits_hears_which_step_is_taken(honest: Bag, tmp_path: Path) -> None:
-    heard: list[str] = []
-    report = verify(honest.written(tmp_path), [], told=heard.append)
+def test_whoever_waits_hears_which_step_is_taken_and_how_many_lines_are_read(
+    honest: Bag, tmp_path: Path
+) -> None:
+    heard: list[tuple[str, int, int]] = []
+    report = verify(honest.written(tmp_path), [], progress=lambda *told: heard.append(told))
 
-    assert sorted(heard) == sorted(NAMES)
+    assert {step for step, _, _ in heard} == set(NAMES)
     assert [step.name for step in report.steps] == list(NAMES)
+    read = [(lines, of) for _, lines, of in heard]
+    assert read == sorted(read)
+    assert read[0] == (0, 0)  # nobody knows yet
+    assert read[-1][0] == read[-1][1] > 0
+    assert ("tree", *read[-1]) in heard
 
 
 def test_a_bundle_that_is_not_safe_to_read_is_not_read_any_further(honest: Bag, tmp_path: Path) -> None:
     bag = honest.copy()
     bag[bag.hour()] += gzip.compress(bytes(64 << 20))
     bag.seal()
-    heard: list[str] = []
-    report = verify(bag.written(tmp_path), [], told=heard.append)
+    heard: list[tuple[str, int, int]] = []
+    report = verify(bag.written(tmp_path), [], progress=lambda *told: heard.append(told))
 
-    assert heard == ["files"]
+    assert heard == [("files", 0, 0)]
     assert report.numbers("FAILED") == [1]
     assert report.numbers("not shown") == list(range(2, 13))
 
