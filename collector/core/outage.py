@@ -13,6 +13,9 @@ A run that no UP has ended yet is told too, as open.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain, repeat
+
+import msgspec
 
 from collector.core.sight import State
 from collector.core.timeline import Instant, Span, Spans, spans
@@ -40,8 +43,7 @@ _NEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A maximal run of one service without UP; a blip when nothing in it is certain: shown, never counted."""
 
     id: str
@@ -91,8 +93,8 @@ def runs(service: str, states: States) -> Runs:
 
 
 def _in_order(states: States) -> list[tuple[Span, State]]:
-    by_state = ((State.UP, states.up), (State.EDGE, states.edge), (State.DOWN, states.down))
-    return sorted((span, state) for state, parts in by_state for span in parts)
+    by_state = ((states.up, State.UP), (states.edge, State.EDGE), (states.down, State.DOWN))
+    return sorted(chain.from_iterable(zip(parts, repeat(state)) for parts, state in by_state))
 
 
 def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bool) -> Outage:

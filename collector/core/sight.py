@@ -50,7 +50,7 @@ class State(StrEnum):
     __hash__ = str.__hash__  # states are looked up for every stretch, and an Enum hashes in Python
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """One probe was in one state for all of [start, end)."""
 
     probe: str
