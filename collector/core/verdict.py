@@ -228,6 +228,9 @@ def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterat
         yield one
 
 
+_STATES = State.UP, State.DOWN, State.EDGE, State.UNKNOWN
+
+
 def _told(span: Span, watch: Watch, of: Sequence[Seen]) -> Seen:
     """The states of a service while it is watched in one way, by probes that saw `of`."""
     vantages = [w.vantage for w in watch.probes]
@@ -237,7 +240,7 @@ def _told(span: Span, watch: Watch, of: Sequence[Seen]) -> Seen:
         return judged(watch.rules.down_when, needed, tuple(zip(vantages, states, strict=True)))
 
     # Mostly there is one probe, and the service is in its state.
-    if len(of) == 1 and all(verdict((state,)) is state for state in State if state is not State.ANSWERED):
+    if len(of) == 1 and all(verdict((state,)) is state for state in _STATES):
         (one,) = of
         return Seen(within(one.up, span), within(one.down, span), within(one.edge, span))
     found: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
