@@ -73,21 +73,25 @@ class Runs:
     blips: tuple[Outage, ...]
 
 
+_UP, _DOWN = State.UP, State.DOWN  # asked of every stretch, and a member of an Enum is found in Python
+
+
 def runs(service: str, states: States) -> Runs:
     """The outages and blips of a service, in order of time."""
     told: dict[_Phase, list[Outage]] = {_Phase.BLIP: [], _Phase.OUTAGE: []}
-    phase, certain, possible = _Phase.CLEAR, list[Span](), list[Span]()
+    clear = _Phase.CLEAR
+    phase, certain, possible = clear, list[Span](), list[Span]()
     for span, state in _in_order(states):
         before, phase = phase, _NEXT[phase, state]
-        if state is State.UP:
-            if before is not _Phase.CLEAR:
+        if state is _UP:
+            if before is not clear:
                 told[before].append(_outage(service, certain, possible, open=False))
             certain, possible = [], []
         else:
             possible.append(span)
-            if state is State.DOWN:
+            if state is _DOWN:
                 certain.append(span)
-    if phase is not _Phase.CLEAR:
+    if phase is not clear:
         told[phase].append(_outage(service, certain, possible, open=True))
     return Runs(tuple(told[_Phase.OUTAGE]), tuple(told[_Phase.BLIP]))
 
