@@ -133,7 +133,7 @@ def latest(state: Path, contract: Contract, progress: tail.Progress = tail.nobod
     try:
         return indexed(state, contract)
     except UnusableIndexError:
-        return replayed([state], contract, ENDLESS, progress)
+        return replayed([state], contract, ENDLESS, progress, tallied=True)
 
 
 def replayed(
@@ -142,12 +142,14 @@ def replayed(
     as_of: Instant,
     progress: tail.Progress = tail.nobody,
     sizes: Mapping[str, int] | None = None,
+    *,
+    tallied: bool = False,
 ) -> Found:
-    """What journals say that was written by `as_of`, from their lines alone.
+    """What journals say that was written by `as_of`, from their lines alone; for `observed`, `tallied`.
 
     With `sizes`, of those origins alone, and of each no more than so many of its first lines.
     """
-    return Found(list(tail.replayed(journals, limits(contract), as_of, progress, sizes)))
+    return Found(list(tail.replayed(journals, limits(contract), as_of, progress, sizes, tallied=tallied)))
 
 
 def lines_in(journals: Sequence[Path]) -> int:

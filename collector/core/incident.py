@@ -6,16 +6,17 @@ other deductions have left. It takes certain downtime first and, where that is s
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
+
+import msgspec
 
 from collector.core.contract import Choice, Grace, Readings
 from collector.core.outage import Outage
 from collector.core.record import Service
 from collector.core.sight import NEVER
 from collector.core.timeline import (
-    NOTHING,
     Duration,
     Instant,
     Span,
@@ -29,8 +30,7 @@ from collector.core.timeline import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """What one grace is given for."""
 
     id: str
@@ -74,7 +74,7 @@ def _split(told: Told) -> list[Outage]:
         return [outage]
     cuts.append(outage.ends)
     return [
-        replace(
+        msgspec.structs.replace(
             outage,
             id=f"{outage.service}@{start}",
             certain=within(outage.certain, Span(start, end)),
@@ -111,13 +111,16 @@ _UNITS: Mapping[Choice, _Unit] = {
 }
 
 
+_certain, _possible, _id = attrgetter("certain"), attrgetter("possible"), attrgetter("id")
+
+
 def _incident(outages: Sequence[Outage], region: str) -> Incident:
     return Incident(
         id=outages[0].id,
         region=region,
-        certain=union(*(o.certain for o in outages)),
-        possible=union(*(o.possible for o in outages)),
-        outages=tuple(o.id for o in outages),
+        certain=union(*map(_certain, outages)),
+        possible=union(*map(_possible, outages)),
+        outages=tuple(map(_id, outages)),
     )
 
 
@@ -200,10 +203,10 @@ def spared(
 # ------------------------------------------------------------------------------------- reading grace-kind
 
 
-def _accumulated(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:
+def _accumulated(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:  # noqa: ARG001
     # Safe: so much downtime comes off, wherever in the incident it lies.
-    taken = first(intersection(down, one.pool), amount)
-    return taken, first(intersection(edge, one.pool), amount - duration(taken))
+    taken = first(down, amount)
+    return taken, first(edge, amount - duration(taken))
 
 
 def _wall(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:
@@ -239,25 +242,23 @@ def graced(
     `given` is in the order of `spared`: what was taken concerns only pools that begin before all earlier ones
     have ended, so the rest need not be looked at again.
     """
+    take = _KINDS[readings["grace-kind"]]
     taken: list[tuple[Spans, Spans]] = []
     each: list[tuple[str, Spans]] = []
-    here: tuple[Spans, Spans]
-    reach = NEVER
+    reach, since = NEVER, 0
     for one in given if down or edge else ():
         assert grace is not None
-        hull = Span(one.pool[0].start, one.pool[-1].end)
-        if hull.start >= reach:
-            here = NOTHING, NOTHING
-        reach = max(reach, hull.end)
-        left_down, left_edge = (
-            difference(within(down, hull), here[0]),
-            difference(within(edge, hull), here[1]),
-        )
+        left_down, left_edge = intersection(down, one.pool), intersection(edge, one.pool)
+        if one.pool[0].start >= reach:
+            since = len(taken)
+        else:
+            left_down = difference(left_down, union(*(down for down, _ in taken[since:])))
+            left_edge = difference(left_edge, union(*(edge for _, edge in taken[since:])))
+        reach = max(reach, one.pool[-1].end)
         if not (left_down or left_edge):
             continue
-        more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
+        more = take(left_down, left_edge, one, grace.amount)
         if more[0] or more[1]:
             each.append((one.incident.id, more[0]))
             taken.append(more)
-            here = union(here[0], more[0]), union(here[1], more[1])
     return Graced(union(*(down for down, _ in taken)), union(*(edge for _, edge in taken)), tuple(each))

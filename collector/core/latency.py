@@ -150,6 +150,9 @@ def limits(contract: Contract) -> dict[str, Duration]:
     return {c.id: c.limit for c in contract.commitments if c.limit is not None}
 
 
+_OK = Outcome.OK  # asked of every line, and a member of an Enum is found in Python
+
+
 class Fold:
     """Follows the latencies of one origin, line by line.
 
@@ -169,8 +172,10 @@ class Fold:
     def feed(self, line: Line) -> None:
         """The next line."""
         if type(line) is Sample:
-            if line.outcome is Outcome.OK and line.value is not None:
-                self._sample(line, line.value)
+            if line.outcome is _OK and line.value is not None:
+                about = self._about.get(line.probe, ())
+                if about or not self._keep:
+                    self._sample(line, line.value, about)
             elif self._open:
                 self._close((line.probe,))
         elif isinstance(line, Plan):
@@ -221,12 +226,11 @@ class Fold:
             excursion = Excursion(*memory)
             self._open[excursion.probe, excursion.commitment] = excursion
 
-    def _sample(self, line: Sample, value: Duration) -> None:
+    def _sample(self, line: Sample, value: Duration, about: Iterable[tuple[str, Duration]]) -> None:
         hour = line.sent - line.sent % HOUR
-        about = self._about.get(line.probe, ())
         if not self._keep:
             self._sketches[line.probe, hour][bucket(value)] += 1
-        elif about:
+        else:
             self._values[line.probe].add(line.sent, value, line.error)
         for commitment, limit in about:
             judged = side(value, line.error, limit)

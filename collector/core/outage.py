@@ -13,6 +13,9 @@ A run that no UP has ended yet is told too, as open.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain, repeat
+
+import msgspec
 
 from collector.core.sight import State
 from collector.core.timeline import Instant, Span, Spans, spans
@@ -40,8 +43,7 @@ _NEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A maximal run of one service without UP; a blip when nothing in it is certain: shown, never counted."""
 
     id: str
@@ -71,28 +73,32 @@ class Runs:
     blips: tuple[Outage, ...]
 
 
+_UP, _DOWN = State.UP, State.DOWN  # asked of every stretch, and a member of an Enum is found in Python
+
+
 def runs(service: str, states: States) -> Runs:
     """The outages and blips of a service, in order of time."""
     told: dict[_Phase, list[Outage]] = {_Phase.BLIP: [], _Phase.OUTAGE: []}
-    phase, certain, possible = _Phase.CLEAR, list[Span](), list[Span]()
+    clear = _Phase.CLEAR
+    phase, certain, possible = clear, list[Span](), list[Span]()
     for span, state in _in_order(states):
         before, phase = phase, _NEXT[phase, state]
-        if state is State.UP:
-            if before is not _Phase.CLEAR:
+        if state is _UP:
+            if before is not clear:
                 told[before].append(_outage(service, certain, possible, open=False))
             certain, possible = [], []
         else:
             possible.append(span)
-            if state is State.DOWN:
+            if state is _DOWN:
                 certain.append(span)
-    if phase is not _Phase.CLEAR:
+    if phase is not clear:
         told[phase].append(_outage(service, certain, possible, open=True))
     return Runs(tuple(told[_Phase.OUTAGE]), tuple(told[_Phase.BLIP]))
 
 
 def _in_order(states: States) -> list[tuple[Span, State]]:
-    by_state = ((State.UP, states.up), (State.EDGE, states.edge), (State.DOWN, states.down))
-    return sorted((span, state) for state, parts in by_state for span in parts)
+    by_state = ((states.up, State.UP), (states.edge, State.EDGE), (states.down, State.DOWN))
+    return sorted(chain.from_iterable(zip(parts, repeat(state)) for parts, state in by_state))
 
 
 def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bool) -> Outage:

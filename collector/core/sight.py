@@ -50,7 +50,10 @@ class State(StrEnum):
     __hash__ = str.__hash__  # states are looked up for every stretch, and an Enum hashes in Python
 
 
-class Stretch(NamedTuple):
+_OK, _UP = Outcome.OK, State.UP  # asked of every line, and a member of an Enum is found in Python
+
+
+class Stretch(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """One probe was in one state for all of [start, end)."""
 
     probe: str
@@ -244,9 +247,9 @@ class Track:
             if (
                 eye is not None
                 and eye.last
-                and line.outcome is Outcome.OK
-                and eye.left is State.UP
-                and eye.grows is State.UP
+                and line.outcome is _OK
+                and eye.left is _UP
+                and eye.grows is _UP
                 and eye.done <= line.sent <= line.done <= line.at + CLOCK_TOLERANCE
                 and line.slot >= eye.valid_from
                 and line.sent - eye.done <= eye.sight

@@ -98,10 +98,13 @@ def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
 
 def union(*sets: Spans) -> Spans:
     """Instants that are in any of `sets`."""
-    present = [s for s in sets if s]
+    present = tuple(filter(None, sets))
     if len(present) < 2:
         return present[0] if present else NOTHING
     return spans(chain.from_iterable(present))
+
+
+_start, _end = itemgetter(0), itemgetter(1)
 
 
 def intersection(a: Spans, b: Spans) -> Spans:
@@ -110,8 +113,10 @@ def intersection(a: Spans, b: Spans) -> Spans:
         return within(a, b[0])
     if len(a) == 1:
         return within(b, a[0])
+    if not a or not b:
+        return NOTHING
     found: list[tuple[Instant, Instant]] = []
-    i = j = 0
+    i, j = bisect_right(a, b[0].start, key=_end), bisect_right(b, a[0].start, key=_end)
     while i < len(a) and j < len(b):
         start, end = max(a[i].start, b[j].start), min(a[i].end, b[j].end)
         if start < end:
@@ -143,9 +148,6 @@ def difference(a: Spans, b: Spans) -> Spans:
     return tuple(map(_span, left))
 
 
-_start, _end = itemgetter(0), itemgetter(1)
-
-
 def within(a: Spans, window: Span) -> Spans:
     """The part of `a` that lies in `window`: edges cut, never whole members chosen."""
     start, end = window
@@ -156,9 +158,9 @@ def within(a: Spans, window: Span) -> Spans:
     first_in = bisect_right(a, start, key=_end)
     inside = a[first_in : bisect_left(a, end, first_in, key=_start)]
     if inside and inside[0].start < start:
-        inside = (Span(start, inside[0].end), *inside[1:])
+        inside = (_span((start, inside[0].end)), *inside[1:])
     if inside and inside[-1].end > end:
-        inside = (*inside[:-1], Span(inside[-1].start, end))
+        inside = (*inside[:-1], _span((inside[-1].start, end)))
     return inside
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from collector.core.record import DownWhen, Plan, Service
@@ -133,23 +133,32 @@ class Seen(NamedTuple):
 
 def seen(testimonies: Sequence[Testimony], throttle: str) -> dict[tuple[str, str], Seen]:
     """(origin, probe) → its states under that choice of the reading `platform-throttle`."""
-    stretches: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
+    choices = ("", throttle)
+    stretches: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: defaultdict(list))
     for told in testimonies:
+        of = stretches[told.origin]
         for stretch in told.harvest.stretches:
-            if stretch.throttle in ("", throttle):
-                stretches[told.origin, stretch.probe].append(stretch)
-    return {key: _sorted(of) for key, of in stretches.items()}
+            if stretch.throttle in choices:
+                of[stretch.probe].append(stretch)
+    return {
+        (origin, probe): _sorted(all_of) for origin, of in stretches.items() for probe, all_of in of.items()
+    }
+
+
+_start = attrgetter("start")
 
 
 def _sorted(stretches: Sequence[Stretch]) -> Seen:
     by: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
     twice: list[tuple[Instant, Instant]] = []
     told_until = NEVER
-    for _, start, end, state, _ in sorted(stretches, key=itemgetter(1, 2)):
-        by[state].append((start, end))
+    for one in sorted(stretches, key=_start):
+        start, end = one.start, one.end
+        by[one.state].append((start, end))
         if start < told_until:
             twice.append((start, min(end, told_until)))
-        told_until = max(told_until, end)
+        if end > told_until:
+            told_until = end
     # T4: time that was told twice, because the clock was set back, is UNKNOWN.
     unsure = spans(twice)
     up, down, edge, answered = (
@@ -186,23 +195,23 @@ def service_states(
 
 
 def _alone(parts: Watches, by_probe: Mapping[tuple[str, str], Seen]) -> States:
-    found: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
-    answered: list[Spans] = []
-    unwitnessed: list[Span] = []
-    for span, watch in parts:
-        for start, end, state in _swept(span, watch, by_probe):
-            found[state].append((start, end))
-        watching = [by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes]
-        answered += [within(union(one.up, one.answered), span) for one in watching]
-        if {w.vantage for w in watch.probes} - {c.vantage for c in watch.controls}:
-            unwitnessed.append(span)
+    told = [_told(span, watch, list(_witnessed(watch, by_probe))) for span, watch in parts]
     return States(
-        up=spans(found[State.UP]),
-        down=spans(found[State.DOWN]),
-        edge=spans(found[State.EDGE]),
-        answered=union(*answered),
-        unwitnessed=spans(unwitnessed),
+        up=union(*(one.up for one in told)),
+        down=union(*(one.down for one in told)),
+        edge=union(*(one.edge for one in told)),
+        answered=union(*(_answered(span, watch, by_probe) for span, watch in parts)),
+        unwitnessed=spans(
+            span
+            for span, watch in parts
+            if {w.vantage for w in watch.probes} - {c.vantage for c in watch.controls}
+        ),
     )
+
+
+def _answered(span: Span, watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Spans:
+    watching = [by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes]
+    return within(union(*(part for one in watching for part in (one.up, one.answered))), span)
 
 
 def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterator[Seen]:
@@ -219,32 +228,51 @@ def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterat
         yield one
 
 
+_STATES = State.UP, State.DOWN, State.EDGE, State.UNKNOWN
+
+
+def _told(span: Span, watch: Watch, of: Sequence[Seen]) -> Seen:
+    """The states of a service while it is watched in one way, by probes that saw `of`."""
+    vantages = [w.vantage for w in watch.probes]
+    needed = watch.rules.witnesses or min(2, len(set(vantages)))
+
+    def verdict(states: tuple[State, ...]) -> State:
+        return judged(watch.rules.down_when, needed, tuple(zip(vantages, states, strict=True)))
+
+    # Mostly there is one probe, and the service is in its state.
+    if len(of) == 1 and all(verdict((state,)) is state for state in _STATES):
+        (one,) = of
+        return Seen(within(one.up, span), within(one.down, span), within(one.edge, span))
+    found: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
+    for start, end, state in _swept(span, of, verdict):
+        found[state].append((start, end))
+    return Seen(*(spans(found[state]) for state in (State.UP, State.DOWN, State.EDGE)))
+
+
 def _swept(
-    span: Span, watch: Watch, by_probe: Mapping[tuple[str, str], Seen]
+    span: Span, of: Sequence[Seen], verdict: Callable[[tuple[State, ...]], State]
 ) -> Iterator[tuple[Instant, Instant, State]]:
     changes: list[tuple[Instant, int, int, State]] = []
-    for index, one in enumerate(_witnessed(watch, by_probe)):
+    for index, one in enumerate(of):
         for state, parts in ((State.UP, one.up), (State.DOWN, one.down), (State.EDGE, one.edge)):
             for start, end in within(parts, span):
                 changes += ((start, 1, index, state), (end, 0, index, State.UNKNOWN))
     changes.sort()  # at one instant, what ends comes before what begins
-    states = [State.UNKNOWN] * len(watch.probes)
-    vantages = [w.vantage for w in watch.probes]
-    needed = watch.rules.witnesses or min(2, len(set(vantages)))
+    states = [State.UNKNOWN] * len(of)
     known: dict[tuple[State, ...], State] = {}
     since = span.start
-    verdict = State.UNKNOWN
+    now = State.UNKNOWN
     for instant, group in groupby(changes, key=itemgetter(0)):
         if instant > since:
-            yield since, instant, verdict
+            yield since, instant, now
         for _, _, index, state in group:
             states[index] = state
         key = tuple(states)
         if key not in known:
-            known[key] = judged(watch.rules.down_when, needed, tuple(zip(vantages, key, strict=True)))
-        since, verdict = instant, known[key]
+            known[key] = verdict(key)
+        since, now = instant, known[key]
     if span.end > since:
-        yield since, span.end, verdict
+        yield since, span.end, now
 
 
 def judged(down_when: DownWhen, witnesses: int, probes: Sequence[tuple[str, State]]) -> State:

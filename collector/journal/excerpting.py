@@ -36,7 +36,7 @@ from collector.journal.proving import Files, Proofs, decoded, lines_of
 _ALWAYS = (b'{"t":"plan"', b'{"t":"rotate"', b'{"t":"declaration"')
 _START, _CLOCK, _ANCHOR = b'{"t":"start"', b'{"t":"clock"', b'{"t":"anchor"'
 _OUTSIDE = (*_ALWAYS, _START, _CLOCK, _ANCHOR)
-_OF_STRETCH = (_START, b'{"t":"plan"', b'{"t":"rotate"', b'{"t":"declaration"', _ANCHOR)
+_SAMPLE = b'{"t":"sample"'
 _DOCUMENT = b'"document":"'
 
 
@@ -399,7 +399,7 @@ class _Stretch:
     def heed(self, lines: Sequence[bytes]) -> None:
         """What lines say that is of use elsewhere."""
         for data in lines:
-            if data.startswith(_OF_STRETCH) or _DOCUMENT in data:
+            if not data.startswith(_SAMPLE) or _DOCUMENT in data:
                 line = decoded(self._origin, data)
                 self._picked.heed(line)
                 if isinstance(line, Anchor):

@@ -11,7 +11,8 @@ from collector.errors import JournalError
 from collector.journal import layout
 from collector.journal.layout import OriginDir
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17
+"""Bytes read at once. Memory for more would come from the system anew each time, page by page."""
 
 
 class Place(NamedTuple):

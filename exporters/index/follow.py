@@ -1,6 +1,6 @@
 """One origin as far as it was read: its position and all that follows its lines, kept and taken up again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import msgspec
@@ -42,14 +42,18 @@ class Follower:
     """Takes an origin's lines in order; `keep` puts what they came to into the index.
 
     `limits` are those of the contract's latency commitments. With `exact`, every latency is remembered.
+    `tallied` runs are counted for what is shown of the present; no account needs that.
     """
 
-    def __init__(self, origin: str, limits: Mapping[str, Duration], *, exact: bool = False) -> None:
+    def __init__(
+        self, origin: str, limits: Mapping[str, Duration], *, exact: bool = False, tallied: bool = False
+    ) -> None:
         self.position: Position | None = None
         self.track = Track(origin)
         self.fold = Fold(limits, keep=exact)
         self.objects = Objects()
         self.tally = Tally()
+        self._tallied = tallied
         self.damage: list[Damage] = []
         self.heard = Heard(None, 0)
         self.taken = False
@@ -58,7 +62,7 @@ class Follower:
     @classmethod
     def stored(cls, db: Database, origin: str, limits: Mapping[str, Duration]) -> Self:
         """The follower of `origin` as it was last kept; a new one if it never was."""
-        follower = cls(origin, limits)
+        follower = cls(origin, limits, tallied=True)
         select = "SELECT position, track, fold, health FROM origins WHERE origin = ?"
         row = db.conn.execute(select, (origin,)).fetchone()
         if row is not None:
@@ -71,10 +75,8 @@ class Follower:
 
     def feed(self, line: Line) -> None:
         """The next line; raises UncountableJournal if it contradicts those before."""
-        self.track.feed(line)
-        self.fold.feed(line)
-        self.objects.feed(line)
-        self.tally.feed(line)
+        for take in self._takers():
+            take(line)
 
     def follow(
         self, place: OriginDir, until: Instant = ENDLESS, size: int = ENDLESS
@@ -85,7 +87,7 @@ class Follower:
 
         Raises `collector.journal.reader.Rewound` where the journal is not the one that was read.
         """
-        takers = self.track.feed, self.fold.feed, self.objects.feed, self.tally.feed
+        takers = self._takers()
         for part in read(place, self.position):
             if isinstance(part, Batch):
                 known = [line for line in part.lines if line.at <= until and line.seq < size]
@@ -99,6 +101,10 @@ class Follower:
             self.position = part.position
             self.taken = True
             yield part
+
+    def _takers(self) -> list[Callable[[Line], None]]:
+        takers: list[Callable[[Line], None]] = [self.track.feed, self.fold.feed, self.objects.feed]
+        return [*takers, self.tally.feed] if self._tallied else takers
 
     def keep(self, db: Database) -> None:
         """Put what was found since the last time into the index; belongs into a transaction."""

@@ -4,6 +4,7 @@ A row is a conclusion (a stretch of a state, a count, a plan), never a sample. A
 step from an old version would need what the index does not hold, it is made anew from the journal.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlite_utils import Database
@@ -72,5 +73,10 @@ def objects(db: Database) -> None:  # noqa: ARG001
 
 def current(db: Database) -> bool:
     """Whether `db` has exactly the tables of this version."""
-    known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    return {migration.name for migration in migrations.applied(db)} == known
+    return {migration.name for migration in migrations.applied(db)} == _known()
+
+
+@cache
+def _known() -> set[str]:
+    """The migrations that there are: all that an empty database lacks."""
+    return {migration.name for migration in migrations.pending(Database(memory=True))}

@@ -87,7 +87,7 @@ def _told(db: Database, place: OriginDir, limits: Limits) -> Told:
         for _ in follower.follow(place):
             pass
     except Rewound:
-        return _replayed(place, limits, ENDLESS, nobody)
+        return _replayed(place, limits, ENDLESS, nobody, exact=False, tallied=True)
     return follower.told(db)
 
 
@@ -97,17 +97,18 @@ def replayed(
     as_of: Instant,
     progress: Progress = nobody,
     sizes: Mapping[str, int] | None = None,
+    *,
+    tallied: bool = False,
 ) -> Iterator[Told]:
-    """What journals say that was written by `as_of`, from their lines alone.
+    """What journals say that was written by `as_of`, from their lines alone; runs are counted if `tallied`.
 
     With `sizes`, of those origins alone, and of each no more than so many of its first lines.
     """
     for directory in directories:
         for place in origins(directory):
-            if sizes is None:
-                yield _replayed(place, limits, as_of, progress, exact=True)
-            elif place.name in sizes:
-                yield _replayed(place, limits, as_of, progress, exact=True, size=sizes[place.name])
+            if sizes is None or place.name in sizes:
+                size = ENDLESS if sizes is None else sizes[place.name]
+                yield _replayed(place, limits, as_of, progress, exact=True, tallied=tallied, size=size)
 
 
 def _replayed(
@@ -116,11 +117,12 @@ def _replayed(
     as_of: Instant,
     progress: Progress,
     *,
-    exact: bool = False,
+    exact: bool,
+    tallied: bool,
     size: int = ENDLESS,
 ) -> Told:
     while True:
-        follower = Follower(place.name, limits, exact=exact)
+        follower = Follower(place.name, limits, exact=exact, tallied=tallied)
         try:
             for part in follower.follow(place, as_of, size):
                 progress(0 if isinstance(part, Damage) else len(part.lines))

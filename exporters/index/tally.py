@@ -7,6 +7,7 @@ from collector.core.timeline import Duration, Instant
 
 _DISTINCT = 4096
 """So many different latencies are held one by one before they are put into their places."""
+_OK = Outcome.OK  # asked of every line, and a member of an Enum is found in Python
 
 
 class ProbeTally(msgspec.Struct):
@@ -67,7 +68,7 @@ class Tally:
             if fresh is None or len(fresh.values) > _DISTINCT:
                 fresh = self._anew(line.probe)
             fresh.sent = line.sent
-            if line.outcome is not Outcome.OK:
+            if line.outcome is not _OK:
                 how = f"{line.outcome}/{line.reason}"
                 fresh.others[how] = fresh.others.get(how, 0) + 1
                 return

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from collector.core.account import replay
-from collector.core.record import AtLeast, DownWhen
+from collector.core.record import AtLeast, DownWhen, Service
 from collector.core.sight import State
 from collector.core.timeline import Span
 from collector.core.verdict import States, judged, seen, service_states, watches
@@ -70,6 +70,19 @@ def test_down_needs_its_witnesses(down_when: DownWhen, probes: dict[str, State],
 def test_two_probes_of_one_vantage_point_are_one_witness() -> None:
     assert judged("all", 2, [("v", D), ("v", D)]) is U
     assert judged("any", 2, [("v", D), ("v", D)]) is E
+
+
+def test_one_probe_is_believed_only_where_the_rules_ask_for_no_more_than_it() -> None:
+    """V1, V2."""
+
+    def found(of: Service) -> States:
+        return states(Journal().start().plan([of], [probe(burst=10)]).seen("oxxo"))
+
+    alone, vouched, counted = map(found, (service(), service(witnesses=2), service(down_when=AtLeast(2))))
+
+    assert seconds(alone.down) == [(10.01, 20)]
+    assert (vouched.up, vouched.down, vouched.edge) == (alone.up, (), ())
+    assert (counted.up, counted.down, counted.edge) == ((), (), ())
 
 
 def test_more_evidence_of_failure_never_makes_a_service_less_down() -> None:

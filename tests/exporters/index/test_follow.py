@@ -103,7 +103,7 @@ def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
     replayed = replay({"here": lines}, CONTRACT, 1 << 62)
     (whole,) = replayed.testimonies
     with index() as db:
-        follower = Follower("here", LIMITS)
+        follower = Follower("here", LIMITS, tallied=True)
         for line in lines[:cut]:
             follower.feed(line)
         with db.atomic():
@@ -145,7 +145,7 @@ def test_forgetting_an_origin_leaves_nothing_of_it_and_all_of_the_others() -> No
     lines = day([("api", Outcome.FAILED)] * 5)
     with index() as db:
         for origin in ("here", "there"):
-            follower = Follower(origin, LIMITS)
+            follower = Follower(origin, LIMITS, tallied=True)
             for line in lines:
                 follower.feed(line)
             with db.atomic():

@@ -43,7 +43,7 @@ async def state(tmp_path: Path) -> Path:
 
 
 def scraped(state: Path, now: int = BEGAN + 125 * SECOND) -> str:
-    found = query.replayed([state], CONTRACT, now)
+    found = query.replayed([state], CONTRACT, now, tallied=True)
     return metrics.exposition(lambda: query.observed(found, CONTRACT, CALENDAR, now)).decode()
 
 
