@@ -202,8 +202,10 @@ def spared(
 
 # ------------------------------------------------------------------------------------- reading grace-kind
 
+# What each choice takes of `down` and `edge`, which lie in the pool of one incident.
 
-def _accumulated(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:  # noqa: ARG001
+
+def _accumulated(down: Spans, edge: Spans, _: Spared, amount: Duration) -> tuple[Spans, Spans]:
     # Safe: so much downtime comes off, wherever in the incident it lies.
     taken = first(down, amount)
     return taken, first(edge, amount - duration(taken))
