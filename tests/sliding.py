@@ -350,6 +350,23 @@ def straddling() -> Case:
     return replace(dipping(), outages=outages, pools=[[0, 1]], amount=6 * HOUR)
 
 
+def preceded() -> Case:
+    """As one, with a short incident hours before it, in August: from July on windows move for two months."""
+    first = utc(datetime.fromisoformat("2026-08-10T12:00"))
+    second = moved(first, 1)
+    return replace(
+        straddling(),
+        began=first - DAY,
+        as_of=second + DAY,
+        outages=[
+            [(first - 3 * HOUR, first - HOUR)],
+            [(first, first + 8 * HOUR)],
+            [(second + 5 * HOUR, second + 7 * HOUR)],
+        ],
+        pools=[[0], [1, 2]],
+    )
+
+
 def skipping() -> Case:
     """As one, where the window's end stays for an hour, on what the clock skips, and grace passes it."""
     start, end = (utc(datetime.fromisoformat(text)) for text in ("2027-02-28T02:00", "2027-03-28T03:00"))

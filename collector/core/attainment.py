@@ -390,17 +390,16 @@ def _falls(
 
 def _groups(given: Sequence[Spared], down: Spans) -> Iterator[_Group]:
     """Those with downtime; `given` is in the order of `spared`."""
-    together: list[list[Spared]] = []
-    hulls: list[Span] = []
+    together: list[tuple[Span, list[Spared]]] = []
     for one in given:
         start, end = one.pool[0].start, one.pool[-1].end
-        if hulls and start < hulls[-1].end:
-            hulls[-1] = Span(hulls[-1].start, max(end, hulls[-1].end))
-            together[-1].append(one)
+        if together and start < together[-1][0].end:
+            hull, group = together[-1]
+            group.append(one)
+            together[-1] = Span(hull.start, max(end, hull.end)), group
         else:
-            hulls.append(Span(start, end))
-            together.append([one])
-    for hull, group in zip(hulls, together, strict=True):
+            together.append((Span(start, end), [one]))
+    for hull, group in together:
         inside = within(down, hull)
         if inside:
             yield _Group(hull, inside, group)

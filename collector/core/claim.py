@@ -6,7 +6,7 @@ the sliding window, one over the calendar; the reading `window` says which of th
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import attrgetter
@@ -197,14 +197,14 @@ def _blocked(found: Attainment) -> bool:
 
 def _settled(drawn: Sequence[Claim], ground: Ground, known: Books) -> Iterable[Claim]:
     """The claims with what the caps leave of those that are due: they share them in proportion."""
-    penalty, due = ground.contract.penalty, [claim for claim in drawn if claim.state == "due"]
-    left: Iterator[tuple[Cents | None, Cents | None]] = iter(())
+    penalty, due = ground.contract.penalty, [k for k, claim in enumerate(drawn) if claim.state == "due"]
+    settled = list(drawn)
     if penalty is not None and due:
-        asks = [_ask(claim.share, claim.base, claim.attainment, ground) for claim in due]
-        left = zip(*capped(asks, known, penalty, ground.calendar, ground.readings), strict=True)
-    for claim in drawn:
-        of_invoice, of_base = next(left, (None, None)) if claim.state == "due" else (None, None)
-        yield replace(claim, after_invoice_cap=of_invoice, credit=of_base)
+        asks = [_ask(drawn[k].share, drawn[k].base, drawn[k].attainment, ground) for k in due]
+        left = capped(asks, known, penalty, ground.calendar, ground.readings)
+        for n, k in enumerate(due):
+            settled[k] = replace(drawn[k], after_invoice_cap=left.of_invoice[n], credit=left.of_base[n])
+    return settled
 
 
 def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
@@ -310,7 +310,7 @@ def _overlapping(of: Sequence[Breach]) -> Iterable[list[Breach]]:
         if group and start >= reach:
             yield group
             group = []
-        reach = max(reach, end) if group else end
+        reach = max(reach, end)
         group.append(breach)
     if group:
         yield group
@@ -339,18 +339,15 @@ def _valued(
     plans: Sequence[Sequence[Breach]], ground: Ground, known: Books
 ) -> Sequence[tuple[Value, Sequence[Breach]]]:
     """Plans with what each is worth; by shares alone while the credit of one of them is not known."""
-    credits = [_credit(plan, ground, known) for plan in plans]
-    sure = None not in credits
-    return [
-        (((credit or Fraction(0)) if sure else Fraction(0), _shares(plan)), plan)
-        for credit, plan in zip(credits, plans, strict=True)
-    ]
+    priced = [(_credit(plan, ground, known), plan) for plan in plans]
+    sure = all(credit is not None for credit, _ in priced)
+    return [((credit if sure and credit else Fraction(0), _shares(plan)), plan) for credit, plan in priced]
 
 
 def _worths(in_time: Sequence[Breach], ground: Ground, known: Books) -> Worth:
     """The same of windows that are each claimed alone: there may be very many to choose from."""
     values = _valued([[breach] for breach in in_time], ground, known)
-    credits = {_place(breach): value[0] for breach, (value, _) in zip(in_time, values, strict=True)}
+    credits = {_place(breach): credit for (credit, _), (breach,) in values}
     return lambda of: (sum((credits[_place(breach)] for breach in of), Fraction(0)), _shares(of))
 
 
@@ -365,7 +362,7 @@ def _credit(plan: Sequence[Breach], ground: Ground, known: Books) -> Cents | Non
     open_ = [breach for breach in plan if not _blocked(breach.attainment)]
     bases = ((breach, _base(breach.attainment, ground, known)) for breach in open_)
     asks = [_ask(breach.share, base, breach.attainment, ground) for breach, base in bases]
-    return total(capped(asks, known, penalty, ground.calendar, ground.readings).of_base) if asks else Cents(0)
+    return total(capped(asks, known, penalty, ground.calendar, ground.readings).of_base if asks else ())
 
 
 class _Windows(NamedTuple):

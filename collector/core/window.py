@@ -11,7 +11,8 @@ And what is above the target between them is one stretch, whose last microsecond
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from collector.core.calendar import Calendar, Slide
@@ -36,15 +37,13 @@ def windows(length: str, asked: Sequence[Asked], calendar: Calendar, as_of: Inst
 
     Of the calendar: the one that runs, whose future is UNKNOWN, and the last complete one before it.
     """
+    trailing = calendar.trailing(as_of, MONTHS[length])
     found: list[Window] = []
     for one in asked:
         if one == "trailing":
-            found.append(Window("trailing", calendar.trailing(as_of, MONTHS[length])))
+            found.append(Window("trailing", trailing))
         elif one == "calendar":
-            current = _around(length, calendar, as_of)
-            found += (
-                Window("calendar", span) for span in (_around(length, calendar, current.start - 1), current)
-            )
+            found += calendar_windows(length, calendar, Span(trailing.start, as_of + 1))
         elif one != "worst":
             found.append(Window("given", Span(*one)))
     return tuple(found)
@@ -74,9 +73,7 @@ def positions(length: str, calendar: Calendar, began: Instant, as_of: Instant) -
     """
     months = MONTHS[length]
     earliest = calendar.shift(began, -months) - DAY
-    # What starts in a later month ends in a later month.
-    latest = calendar.month_of(calendar.shift(as_of, -months)).end
-    return ending(calendar.slides(Span(earliest, latest), months), Span(earliest, as_of + 1))
+    return ending(calendar.slides(Span(earliest, as_of), months), Span(earliest, as_of + 1))
 
 
 def ending(slides: Iterable[Slide], span: Span) -> tuple[Slide, ...]:
@@ -138,7 +135,7 @@ def worst(
     if not slides:
         raise ValueError("expected positions of a window, got none")
     most, at = Lost(0, 1), slides[-1].last
-    missed = _Missed()
+    told: list[tuple[bool, Span]] = []
     for slide in _cut(slides, sorted(set(turns))):
         bar = target(slide.first)
         known = []
@@ -147,9 +144,9 @@ def worst(
             here = losses(window)
             if here.down * most.agreed > most.down * here.agreed:
                 most, at = here, window
-            known.append((start, _excess(here, bar)))
-        missed.along(slide, known)
-    return Worst(at, tuple(missed.episodes))
+            known.append((window, _excess(here, bar)))
+        told += _missed(slide, known)
+    return Worst(at, tuple(_episodes(told)))
 
 
 def _cut(slides: Iterable[Slide], turns: Sequence[Instant]) -> Iterator[Slide]:
@@ -170,30 +167,22 @@ def _excess(lost: Lost, target: Fraction) -> int:
     return lost.down * target.denominator - (target.denominator - target.numerator) * lost.agreed
 
 
-class _Missed:
-    """Joins stretches of missed positions to episodes."""
+def _missed(slide: Slide, known: Sequence[tuple[Span, int]]) -> Iterator[tuple[bool, Span]]:
+    """Positions in order, each with whether it is missed: what lies between two alike is like them.
 
-    def __init__(self) -> None:
-        self.episodes: list[Episode] = []
-        self._goes_on = False
-        """Whether the last position so far is missed."""
+    Known is the excess of the first position of a slide, of its last, and of all at which it bends.
+    """
+    for (before, at_a), (after, at_b) in pairwise([known[0], *known]):
+        a, b = before.start, after.start
+        if at_a > 0 >= at_b:
+            yield True, slide.window(a - 1 - at_a * (b - a) // (at_b - at_a))
+        elif at_b > 0 >= at_a:
+            yield True, slide.window(a + 1 + -at_a * (b - a) // (at_b - at_a))
+        yield at_b > 0, after
 
-    def along(self, slide: Slide, known: Sequence[tuple[Instant, int]]) -> None:
-        """The next slide, with the excess of its first position, its last, and all at which it bends."""
-        if known[0][1] <= 0:
-            self._goes_on = False
-        else:
-            self._add(slide, known[0][0], known[0][0])
-        for (a, at_a), (b, at_b) in pairwise(known):
-            if at_a > 0 and at_b > 0:
-                self._add(slide, a, b)
-            elif at_a > 0:
-                self._add(slide, a, a - 1 - at_a * (b - a) // (at_b - at_a))
-                self._goes_on = False
-            elif at_b > 0:
-                self._add(slide, a + 1 + -at_a * (b - a) // (at_b - at_a), b)
 
-    def _add(self, slide: Slide, first: Instant, last: Instant) -> None:
-        begun = self.episodes.pop().first if self._goes_on else slide.window(first)
-        self.episodes.append(Episode(begun, slide.window(last)))
-        self._goes_on = True
+def _episodes(told: Iterable[tuple[bool, Span]]) -> Iterator[Episode]:
+    for missed, alike in groupby(told, key=itemgetter(0)):
+        if missed:
+            positions = [position for _, position in alike]
+            yield Episode(positions[0], positions[-1])

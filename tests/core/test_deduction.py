@@ -280,9 +280,10 @@ def test_an_exclusion_over_unknown_time_changes_nothing() -> None:
 # ------------------------------------------------------------------------ clause 20, told beside the figures
 
 
-def published(made: Journal) -> list[dict[str, Any]]:
+def published(made: Journal, readings: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The deductions of an account in its published form."""
-    found: list[dict[str, Any]] = to_json(account(made, until=600, as_of=600))["deductions"]
+    drawn = account(made, until=600, as_of=600, readings=readings)
+    found: list[dict[str, Any]] = to_json(drawn)["deductions"]
     return found
 
 
@@ -304,6 +305,18 @@ def test_maintenance_says_whether_the_mail_came_as_early_as_promised_for_hardwar
     assert told["standing"] == "accepted"
     day = instant(_paris("2026-10-28T00:00"))
     assert told["hardware_notice"] == {"clause": "20", "enough_from": day, "kept": kept}
+
+
+@pytest.mark.parametrize(
+    ("reading", "kept"), [({}, True), ({"notice-time": "theirs-received-ours-sent"}, False)]
+)
+def test_it_came_as_early_as_the_reading_of_its_time_says(reading: dict[str, str], kept: bool) -> None:
+    """Sent two weeks ahead, and a day under way."""
+    start, sent = _paris("2026-10-28T00:00"), _paris("2026-10-14T12:00")
+
+    (told,) = published(maintained(spans=((start, start + 1),), sent=sent, received=sent + 86_400), reading)
+
+    assert told["hardware_notice"]["kept"] is kept
 
 
 def test_nothing_is_said_of_hardware_about_what_is_no_maintenance_or_bears_no_date() -> None:

@@ -127,6 +127,14 @@ def test_only_an_answer_that_it_is_not_there_or_another_loses_an_object(
     assert [one.name for one in figure(made).lost] == (["a"] if lost else [])
 
 
+def test_what_was_lost_before_anybody_read_it_back_was_never_seen_intact() -> None:
+    made = missed(wrote(canaries(), 0, "a"), DAY, "a")
+
+    (published,) = to_json(account(made, until=2 * DAY))["durability"]
+
+    assert [one["last_intact"] for one in published["lost"]] == [None]
+
+
 def test_a_later_read_that_finds_it_intact_says_it_never_was_lost() -> None:
     made = missed(missed(wrote(canaries(), 0, "a"), DAY, "a"), 2 * DAY, "a")
 

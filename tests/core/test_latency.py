@@ -26,6 +26,7 @@ from collector.core.latency import (
     quantiles,
     side,
 )
+from collector.core.published import to_json
 from collector.core.timeline import HOUR, MILLISECOND, Span
 from tests.strategies import BLIND, FAILED, OK, Journal, S, account, contract, instant, probe, service
 
@@ -64,10 +65,11 @@ def test_limits_are_the_contracts() -> None:
 
 
 def test_an_account_counts_shares_and_excursions() -> None:
-    (found,) = account(timed(5 * MS, 11 * MS, 12 * MS, 9 * MS, None, 11 * MS), until=100).latency
+    drawn = account(timed(5 * MS, 11 * MS, 12 * MS, 9 * MS, None, 11 * MS), until=100)
+    (found,), (published,) = drawn.latency, to_json(drawn)["latency"]
 
     assert (found.over, found.within, found.undecided) == (3, 2, 0)
-    assert str(found.share_within) == "2/5"
+    assert str(found.share_within) == published["share_within"] == "2/5"
     assert [(e.start, e.end, e.samples, e.highest) for e in found.excursions] == [
         (instant(10), instant(20.01), 2, 12 * MS),
         (instant(50), instant(50.01), 1, 11 * MS),

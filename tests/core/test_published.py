@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from collector.core.account import draw, replay, settle
-from collector.core.effect import effects
+from collector.core.effect import Effect, Moved, effects
 from collector.core.published import to_json
 from collector.core.record import Line, Outcome, Reason, Sample
 from collector.core.timeline import DAY, HOUR, MINUTE, Instant
@@ -196,3 +197,29 @@ def test_what_is_not_known_before_an_invoice_is_published_as_null_and_never_as_n
     assert (claim["base"]["cents"], claim["base"]["invoices"], claim["months"]) == (None, {}, {})
     unknown = ("by_formula", "after_invoice_cap", "credit", "credit_cents")
     assert {key: claim[key] for key in unknown} == dict.fromkeys(unknown)
+
+
+def test_a_contract_that_limits_no_liability_publishes_none() -> None:
+    without = msgspec.structs.replace(contract(), liability=None)
+
+    assert [one["liability"] for one in to_json(*settled(without, invoiced()))["claims"]] == [None]
+
+
+def test_where_all_of_an_outage_is_reserved_nothing_is_due() -> None:
+    """A notice that leaves out the last centisecond, which may have been downtime, leaves that open."""
+    made, whole = invoiced(), {"services": ("s",), "state": "delivered", "possible": ((0, 28 * 3600),)}
+    (partly,) = to_json(*settled(contract(), made))["reservations"]
+    made.declare("whole", "notice", 28 * 3600, sent=28 * 3600, received=28 * 3600, **whole)
+    (wholly,) = to_json(*settled(contract(), made))["reservations"]
+
+    assert partly["due"]["safe"] == partly["open"][0].start + 48 * HOUR
+    assert (wholly["due"], wholly["open"]) == (None, ())
+
+
+def test_a_figure_that_a_reading_leaves_undrawn_has_no_after() -> None:
+    account, settlement = settled(contract(), invoiced())
+    effect = Effect("window", "x", (Moved(account.attainments[0], None),), {})
+
+    (shown,) = to_json(account, settlement, [effect])["readings_effect"]
+
+    assert [one["after"] for one in shown["figures"]] == [None]

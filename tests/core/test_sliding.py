@@ -32,6 +32,7 @@ from tests.sliding import (
     lowered_at_a_month_end,
     made_up,
     moved,
+    preceded,
     relieved,
     seeds,
     shown,
@@ -83,6 +84,7 @@ HARD: dict[str, Case] = {
     "dipping": dipping(),
     "squeezing": squeezing(),
     "straddling": straddling(),
+    "preceded": preceded(),
     "skipping": skipping(),
     "relieved": relieved(),
     "lowered at a month's end": lowered_at_a_month_end(),
@@ -336,9 +338,9 @@ def _every_start_and_end(clock: Calendar, starts: Span, months: int) -> None:
 
 
 def test_what_is_too_short_to_count_makes_no_window_the_worst() -> None:
-    """Three outages of two hours in one month, and one of five two months later."""
+    """Five outages of two hours in one month, and one of five hours two months later."""
     by = msgspec.structs.replace(contract(), countable=Countable(clause="x", minimum=3 * HOUR))
-    hours = "oxxo" * 3 + "o" * 1500 + "xxxxxo"
+    hours = "oxxo" * 5 + "o" * 1500 + "xxxxxo"
     made = watched(hours, every=3600, burst=3600)
 
     now = instant(len(hours) * 3600)
