@@ -244,7 +244,6 @@ def graced(
     `given` is in the order of `spared`: what was taken concerns only pools that begin before all earlier ones
     have ended, so the rest need not be looked at again.
     """
-    take = _KINDS[readings["grace-kind"]]
     taken: list[tuple[Spans, Spans]] = []
     each: list[tuple[str, Spans]] = []
     reach, since = NEVER, 0
@@ -259,7 +258,7 @@ def graced(
         reach = max(reach, one.pool[-1].end)
         if not (left_down or left_edge):
             continue
-        more = take(left_down, left_edge, one, grace.amount)
+        more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
         if more[0] or more[1]:
             each.append((one.incident.id, more[0]))
             taken.append(more)
