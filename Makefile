@@ -28,9 +28,11 @@ run: $(READY)  ## set everything up once, then show a made-up provider failing, 
 
 ##@ Work on it
 
+# The fast tests share the cores; what waits for real servers and real time (slow) has the machine to itself.
 .PHONY: test
 test: $(READY_DEV) lint core packages  ## set everything up, then lint, types, import rules, the core and all tests
-	exec $(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	exec $(BIN)/python -m pytest -m slow
 
 .PHONY: lint
 lint: $(READY_DEV)  ## style, import rules, types: fastest first
