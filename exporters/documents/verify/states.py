@@ -15,10 +15,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from fractions import Fraction
 from itertools import accumulate
+from struct import Struct
 from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 SECOND = 1_000_000
 NEVER, FOR_EVER = -(1 << 62), 1 << 62
+_PACKED = Struct("7q").pack  # a row for an array of "q": three times as fast as one number after the other
 UP, DOWN, EDGE, UNKNOWN = "up", "down", "edge", "unknown"
 OK, FAILED, BLIND, PLATFORM = range(
     4
@@ -166,7 +168,7 @@ class Origin:
         if kind == "sample":
             code = PLATFORM if line["reason"] == "rate-platform" else CODES[line["outcome"]]
             row = seq, at, line["slot"], line["covers"], line["sent"], line["done"], code
-            self.samples[line["probe"]].extend(row)
+            self.samples[line["probe"]].frombytes(_PACKED(*row))
             return
         if kind == "clock":
             trusted = line["synced"] and line["error"] is not None and line["error"] <= SECOND  # T4

@@ -25,6 +25,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Sequence
 
+sys.setswitchinterval(0.0005)  # seconds: so that whoever starts openssl need not wait long for whoever reads lines
 sys.dont_write_bytecode = True  # else the bundle would hold a file that no manifest lists
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also under -I and -P
 try: from states import (  # type: ignore[import-not-found]  # it lies beside
@@ -75,7 +76,7 @@ def grow(peaks: list[bytes], size: int, nodes: list[bytes]) -> None:
     while nodes:  # a level of the tree, from the leaves up
         if size & 1: nodes = [peaks.pop(), *nodes]
         if len(nodes) & 1: fresh.append(nodes[-1])
-        nodes, size = [*map(node, nodes[::2], nodes[1::2])], size >> 1
+        nodes, size = [sha256(b"\1" + a + z).digest() for a, z in zip(nodes[::2], nodes[1::2])], size >> 1
     peaks += fresh[::-1]
 
 def root_of(peaks: list[bytes]) -> bytes:
@@ -112,7 +113,7 @@ def openssl(*arguments: str) -> str:
     environ = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     try:
         done = subprocess.run(["openssl", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=environ, timeout=60, check=False)
+                              stderr=subprocess.STDOUT, env=environ, timeout=60, check=False, close_fds=False)  # PEP 446
     except FileNotFoundError: raise NotShown("the openssl command is not there") from None
     return "" if done.returncode == 0 else " ".join(done.stdout.decode("ascii", "replace").split())[-300:] or "no"
 
@@ -152,7 +153,7 @@ class Bundle:
     """What the steps share. What one of them adds, others miss where it failed."""
     def __init__(self, root: Path, deposits: list[Path], lag: int, scratch: Path) -> None:
         self.root, self.deposits, self.lag, self.scratch, self.at = root, deposits, lag, scratch, str(root)
-        self.pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)  # of those who wait for openssl
+        self.pool = ThreadPoolExecutor(os.cpu_count() or 1)  # of those who wait for openssl
         self.signing: dict[str, list[Any]] = defaultdict(list)  # note -> own signatures, and what is found of each
 
     def __getattr__(self, name: str) -> Any:
@@ -340,7 +341,7 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
     roots = {size: root_of(peaks)}
     for found in b.named(re.escape(folder) + r"[0-9T-]{13}\.jsonl\.gz"):
         lines, grew = b.lines(found[0]), size
-        leaves = [leaf_of(data) for data in lines]
+        leaves = [sha256(b"\0" + data).digest() for data in lines]
         for number, data in enumerate(lines, 1):
             try: origin.take(size, data, leaves[number - 1])
             except Exception as error: raise Wrong(f"{found[0]}, line {number}", f"line {size}", repr(error)) from None
