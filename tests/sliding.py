@@ -23,6 +23,7 @@ from collector.core.window import MONTHS, Worst, positions, worst
 from tests.strategies import calendar, contract
 
 PARIS = ZoneInfo("Europe/Paris")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Naive = list[tuple[int, int]]
 
 
@@ -34,13 +35,12 @@ def utc(wall: datetime) -> int:
     aware = wall.replace(tzinfo=PARIS).astimezone(UTC)
     if aware.astimezone(PARIS).replace(tzinfo=None) != wall:
         aware = aware.replace(minute=0, second=0, microsecond=0)
-    whole = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    whole = aware - EPOCH
     return (whole.days * 86_400 + whole.seconds) * SECOND + whole.microseconds
 
 
 def shown(at: int) -> datetime:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
-    return moment.astimezone(PARIS).replace(tzinfo=None, fold=0)
+    return (EPOCH + timedelta(microseconds=at)).astimezone(PARIS).replace(tzinfo=None, fold=0)
 
 
 @lru_cache(maxsize=100_000)
@@ -81,16 +81,25 @@ class Case:
         left = [piece for outage in self.outages for piece in outage]
         for a, b in self.excluded:
             left = [p for s, e in left for p in ((s, min(e, a)), (max(s, b), e)) if p[0] < p[1]]
-        return left
+        return sorted(left)
+
+    @cached_property
+    def owned(self) -> list[Naive]:
+        """The certain pieces of each incident."""
+        return [[piece for k in pool for piece in self.outages[k]] for pool in self.pools]
+
+    @cached_property
+    def earliest(self) -> int:
+        """No window starts before that."""
+        return moved(self.began, -self.months) - DAY
 
     def lost(self, start: int, end: int) -> tuple[int, int]:
         """Net downtime and agreed time of a window."""
         down = [(max(s, start), min(e, end)) for s, e in self.counted if max(s, start) < min(e, end)]
-        for pool in self.pools:
+        for own in self.owned:
             left, kept = self.amount, list[tuple[int, int]]()
-            own = [piece for k in pool for piece in self.outages[k]]
             zone = own[0][0]
-            for s, e in sorted(down):
+            for s, e in down:
                 mine = any(a <= s and e <= b for a, b in own)
                 if not mine:
                     taken = (s, s)
@@ -117,7 +126,7 @@ class Case:
         return 1 - 2 * (1 - self.target)
 
     def admitted(self, start: int) -> bool:
-        return start >= moved(self.began, -self.months) - DAY and moved(start, self.months) <= self.as_of
+        return start >= self.earliest and moved(start, self.months) <= self.as_of
 
     def starts(self) -> set[int]:
         """Every break point, on either side of it, and some that are none."""
