@@ -39,15 +39,19 @@ class Exhibit:
         self.said = f"{self.bundle} of outage {outage} {verdict}: {again}"
 
     async def _over(self) -> str:
-        """The outage, once there is one, and a stamp that is younger than the news of its end."""
-        outage, stamps = "", 0
+        """The outage, once there is one, and a stamp over the news of its end."""
+        outage, sealed = "", ""
         while True:
-            known = len(list(self._state.glob("checkpoints/*/*.tsr")))
-            if outage and known > stamps:
+            if outage and self._newest("tsr") > sealed:
                 return outage
             if not outage:
-                outage, stamps = self._outage(), known
+                outage, sealed = self._outage(), self._newest("txt")
             await asyncio.sleep(AGAIN_S)
+
+    def _newest(self, kind: str) -> str:
+        """The number of the newest checkpoint that has a file of a kind."""
+        found = self._state.glob(f"checkpoints/*/*.{kind}")
+        return max((path.name.partition(".")[0] for path in found), default="")
 
     async def _until(self, *command: str) -> None:
         """Try until it is done: what it needs comes."""

@@ -78,9 +78,12 @@ def _clock(report: ReportFacts, voice: Voice) -> str:
     known = [one.worst for one in report.clocks if one.worst is not None]
     if not sources:
         return voice("clock-not-told")
-    if not known or any(one.unbounded for one in report.clocks):
-        return voice("clock-unbounded", sources=", ".join(sources))
-    return voice("clock-bounded", sources=", ".join(sources), bound=voice.long(max(known)))
+    named = ", ".join(voice.term("clock-source", source) for source in sources)
+    if not known:
+        return voice("clock-never-bounded", sources=named)
+    if any(one.unbounded for one in report.clocks):
+        return voice("clock-unbounded", sources=named)
+    return voice("clock-bounded", sources=named, bound=voice.long(max(known)))
 
 
 # --------------------------------------------------------------------------------------- the three sentences

@@ -36,7 +36,7 @@ def quality(report: ReportFacts, voice: Voice) -> Iterator[Block]:
             [
                 one.origin,
                 one.vantage,
-                ", ".join(one.sources),
+                ", ".join(voice.term("clock-source", source) for source in one.sources),
                 str(one.lines),
                 voice("not-stated") if one.worst is None else voice.long(one.worst),
                 show.grouped(one.unbounded),

@@ -160,8 +160,8 @@ def test_a_window_that_is_not_the_contracts_proves_no_breach(outage: Made, claim
 
 
 def test_an_outage_that_goes_on_is_said_to(still: Made) -> None:
-    assert "still did not answer at" in still.en
-    assert "no answer has ended it yet" in still.en
+    assert "and its end had not been seen for certain" in still.en
+    assert "its end has not been seen for certain yet" in still.en
     assert "none that sees the failure: the time after it is unknown, or it goes on" in still.en
     assert "No control outside of what the provider runs was configured" in still.en
 
