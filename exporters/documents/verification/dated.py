@@ -274,16 +274,11 @@ def lag(found: Sequence[Part], accepted: Duration) -> str:
     for part in found:
         if part.stamp is None:
             raise Wrong(f"{part.heard.name}, line {part.seq}", "a stamp over it", "none")
-        ahead = (
-            int(part.ats.max()) - part.stamp[0]
-        )  # which step 7 leaves be where the clock's error is unknown
+        # Step 7 leaves that be where the clock's error is unknown.
+        ahead = int(part.ats.max()) - part.stamp[0]
         named = f"{part.heard.name}, line {part.seq + int(part.ats.argmax())}"
-        must(
-            ahead <= accepted,
-            named,
-            f"a stamp within {accepted // SECOND:,} s",
-            f"one {ahead // SECOND:,} s before",
-        )
+        wanted, got = f"a stamp within {accepted // SECOND:,} s", f"one {ahead // SECOND:,} s before"
+        must(ahead <= accepted, named, wanted, got)
         waited = part.stamp[0] - int(part.ats.min())
         if waited > worst:
             worst, where = waited, f"{part.heard.name}, line {part.seq + int(part.ats.argmin())}"
