@@ -228,14 +228,14 @@ def _why(line: Line, one: Attainment, context: Context) -> Iterator[str]:
         for each in one.graces:
             yield f"{long(each.amount)} in incident {', '.join(each.because)}"
     elif line.kind == "unreserved":
-        yield from _uncounted(line, one, context)
+        yield from _uncounted(one, context)
     elif line.kind == "not-countable":
         yield f"shorter than {long(contract.countable.minimum)}: {', '.join(line.because)}"
     else:
         yield from _taking(line, one, context)
 
 
-def _uncounted(line: Line, one: Attainment, context: Context) -> Iterator[str]:
+def _uncounted(one: Attainment, context: Context) -> Iterator[str]:
     """Why some of net downtime may not be claimed: each reason that there is, and of how much."""
     term = context.contract.deadlines.reservation
     within = "" if term is None else f"within {term.within} {term.unit}"
@@ -246,8 +246,8 @@ def _uncounted(line: Line, one: Attainment, context: Context) -> Iterator[str]:
         single = len(parts) == 1
         when = context.span(parts[0]) if single else f"{long(duration(parts))} in {len(parts)} stretches"
         yield f"{when}: {why}"
-    if sum(duration(parts) for parts in found.values()) > line.amount:
-        yield "some of this time has more than one of these reasons"
+    if uncounted.several(found):
+        yield uncounted.SAYS["several"]
 
 
 def _taking(line: Line, one: Attainment, context: Context) -> Iterator[str]:

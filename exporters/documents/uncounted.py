@@ -7,7 +7,7 @@ from collector.core.account import Account, Settlement
 from collector.core.attainment import Attainment, Stake
 from collector.core.breach import Ground, eligible, needs_ticket, told_by
 from collector.core.contract import Contract
-from collector.core.timeline import ALWAYS, Spans, difference, intersection, spans, union
+from collector.core.timeline import ALWAYS, Spans, difference, duration, intersection, spans, union
 
 Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "other", "anew"]
 
@@ -20,8 +20,9 @@ SAYS: Mapping[str, str] = {
     "other": "by the plan of that time the service was another one (account, region, zone or resource), or "
     "it lies in a window that lapsed ({claim})",
     "anew": "the first minutes of an incident, counted anew over what is left",
+    "several": "some of this time has more than one of these reasons",
 }
-"""Reason → what it says in English; `places` tells what stands in brackets."""
+"""Reason → what it says in English, and what is said of `several`; `places` tells what stands in brackets."""
 
 
 def places(contract: Contract) -> Mapping[str, str]:
@@ -58,6 +59,11 @@ def reasons(
         found |= _not_for_a_claim(stake, one, left, account.ground, settlement)
     found["anew"] = difference(left, union(*found.values()))
     return {reason: parts for reason, parts in found.items() if parts}
+
+
+def several(found: Mapping[Reason, Spans]) -> bool:
+    """Whether some instant has more than one of the reasons."""
+    return sum(map(duration, found.values())) > duration(union(*found.values()))
 
 
 def _not_for_a_claim(

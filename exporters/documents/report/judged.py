@@ -196,14 +196,14 @@ def _because(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> 
     if line.kind == "grace":
         yield voice("because-grace", incidents=_listed(line.because, voice))
     elif line.kind == "unreserved":
-        yield from _uncounted(line, one, report, voice)
+        yield from _uncounted(one, report, voice)
     elif line.kind == "not-countable":
         yield voice("because-short", least=voice.long(contract.countable.minimum))
     else:
         yield from _taking(line, one, report, voice)
 
 
-def _uncounted(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
+def _uncounted(one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:
     """Why some of net downtime may not be claimed: each reason that there is, and of how much."""
     contract = report.context.contract
     term = contract.deadlines.reservation
@@ -217,8 +217,8 @@ def _uncounted(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -
             why=voice.term("uncounted", reason).format(within=within, **clauses),
             when=voice.when(parts[0]) if len(parts) == 1 else voice.count(len(parts), "stretch"),
         )
-    if sum(duration(parts) for parts in found.values()) > line.amount:
-        yield voice("uncounted-twice")
+    if uncounted.several(found):
+        yield voice.term("uncounted", "several")
 
 
 def _taking(line: Line, one: Attainment, report: ReportFacts, voice: Voice) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from collector.core.account import settle
-from collector.core.timeline import union
+from collector.core.timeline import spans, union
 from exporters.documents import uncounted
 from tests.scenario.answers import drawn
 from tests.scenario.story import understood
@@ -56,4 +56,12 @@ def test_each_reason_is_told_where_it_holds_and_all_of_the_line_has_one(
 
 
 def test_each_reason_has_its_words() -> None:
-    assert uncounted.SAYS.keys() == {*get_args(uncounted.Reason)}
+    assert uncounted.SAYS.keys() == {*get_args(uncounted.Reason), "several"}
+
+
+def test_that_an_instant_has_two_reasons_is_told_and_two_that_touch_are_not() -> None:
+    early, late, both = (spans([part]) for part in ((0, 10), (10, 20), (0, 20)))
+
+    assert uncounted.several({"unreserved": early, "untold": both})
+    assert not uncounted.several({"unreserved": early, "untold": late})
+    assert not uncounted.several({})
