@@ -7,6 +7,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
 from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -231,6 +232,12 @@ def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterat
 _STATES = State.UP, State.DOWN, State.EDGE, State.UNKNOWN
 
 
+@cache
+def _follows(down_when: DownWhen, needed: int) -> bool:
+    """Whether a service that one probe watches is in the state of that probe."""
+    return all(judged(down_when, needed, (("", state),)) is state for state in _STATES)
+
+
 def _told(span: Span, watch: Watch, of: Sequence[Seen]) -> Seen:
     """The states of a service while it is watched in one way, by probes that saw `of`."""
     vantages = [w.vantage for w in watch.probes]
@@ -239,8 +246,7 @@ def _told(span: Span, watch: Watch, of: Sequence[Seen]) -> Seen:
     def verdict(states: tuple[State, ...]) -> State:
         return judged(watch.rules.down_when, needed, tuple(zip(vantages, states, strict=True)))
 
-    # Mostly there is one probe, and the service is in its state.
-    if len(of) == 1 and all(verdict((state,)) is state for state in _STATES):
+    if len(of) == 1 and _follows(watch.rules.down_when, needed):
         (one,) = of
         return Seen(within(one.up, span), within(one.down, span), within(one.edge, span))
     found: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
