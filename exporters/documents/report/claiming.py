@@ -7,6 +7,8 @@ from collector.core.claim import Claim, Need
 from collector.core.contract import Penalty
 from collector.core.credit import Cents, books, share_of_base
 from collector.core.record import Declaration
+from collector.core.reservation import Coverage
+from collector.core.timeline import duration
 from exporters.documents import asking
 from exporters.documents.report.blocks import Bill, Block, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import ReportFacts
@@ -16,9 +18,7 @@ from exporters.documents.words import fraction, times
 
 def reservations(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     """How far notices cover the outages (clause 9.3 of the shipped contract)."""
-    term = report.context.contract.deadlines.reservation
-    ids = {outage.id for outage in report.outages}
-    found = [one for one in report.settlement.reservations if one.outage in ids]
+    term, found = report.context.contract.deadlines.reservation, _coverages(report)
     if term is None or not found:
         return
     yield heading(voice("reserved-heading", clause=voice.clause(term.clause)))
@@ -39,6 +39,25 @@ def reservations(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     said = {id for one in found for id in one.notices}
     told = [one for one in report.account.ground.declarations if one.id in said]
     yield points(voice("labelled", name=one.id, told=_dated(one, voice)) for one in told[:12])
+
+
+def to_reserve(report: ReportFacts, voice: Voice) -> str:
+    """How much of the outages is still to be reserved, and by when; empty where nothing is."""
+    term = report.context.contract.deadlines.reservation
+    still = [one for one in _coverages(report) if one.safe is not None]
+    if term is None or not still:
+        return ""
+    return voice(
+        "to-reserve",
+        amount=voice.long(sum(duration(one.open) for one in still)),
+        at=voice.moment(min(one.safe for one in still if one.safe is not None)),
+        clause=voice.clause(term.clause),
+    )
+
+
+def _coverages(report: ReportFacts) -> list[Coverage]:
+    ids = {outage.id for outage in report.outages}
+    return [one for one in report.settlement.reservations if one.outage in ids]
 
 
 def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:

@@ -179,7 +179,8 @@ def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
 def _owed(report: ReportFacts, voice: Voice) -> str:
     claim = report.claim
     if claim is None:
-        return voice(f"owed-{report.kind}")
+        told = voice(f"owed-{report.kind}")
+        return f"{told} {claiming.to_reserve(report, voice)}".rstrip()
     penalty = report.context.contract.penalty
     clause = "" if penalty is None else voice.clause(penalty.clause)
     if claim.state != "due":

@@ -1,12 +1,14 @@
 """Somebody who has the PDF alone is told what happened, why it is owed, and what none of it proves."""
 
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from collector.core.timeline import DAY
-from exporters.documents.report import content, setting
+from exporters.documents.report import Language, content, setting
+from tests.exporters import claimed
 from tests.exporters.documents.report import world
 from tests.exporters.documents.report.making import Made, made, vouched
 from tests.exporters.documents.report.test_words import voice
@@ -69,6 +71,27 @@ def test_downtime_that_can_still_be_reserved_is_not_told_as_waived(outage: Made)
     assert "no notice has reserved it yet, which can still be done (clause 9.3)" in outage.en
     assert "aucun avis ne l'a encore réservée, ce qui peut encore se faire (article 9.3)" in outage.fr
     assert "no complete ticket" not in outage.en
+
+
+def test_until_when_downtime_can_be_reserved_stands_on_the_first_page(outage: Made, tmp_path: Path) -> None:
+    en, fr = _opening(outage, "en"), _opening(outage, "fr")
+    found = world.drawn(world.with_claim(tmp_path), None, claimed.AS_OF)
+    reserved, still = (made(world.reported(found, "outage", one.id)) for one in found.account.outages[:2])
+
+    assert "Still to be reserved: " in en
+    assert "Reste à réserver : " in fr
+    assert "Still to be reserved" not in _opening(reserved, "en")
+    assert (
+        "Still to be reserved: 1 h 1 min 0.02 s. The notice must reach the provider before 3 December 2026, "
+        "20:04:00 (UTC+01:00) (clause 9.3); from then on the first of it is waived."
+    ) in _opening(still, "en")
+
+
+def _opening(report: Made, language: Language) -> str:
+    """The first page as far as its table."""
+    blocks = content(report.facts, voice(language))
+    told = " ".join(one["t"] for one in takewhile(lambda one: one["b"] != "answer", blocks) if "t" in one)
+    return told.replace("\xa0", " ").replace("\u202f", " ")
 
 
 def test_downtime_that_no_notice_reserved_in_time_is_told_as_that(tmp_path: Path) -> None:
