@@ -30,7 +30,7 @@ BASES: Sequence[Instant] = tuple(
     )
 )
 
-OCTOBER = BASES[0]
+OCTOBER, MARCH = BASES[0], BASES[3]
 SAFE: Mapping[str, str] = {}
 """No reading moved."""
 

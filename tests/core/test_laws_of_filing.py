@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.core.claim import Claim
 from collector.core.timeline import intersection, within
-from tests.months import OCTOBER, SAFE, Down, Months, credit, due, evening, months
+from tests.months import MARCH, OCTOBER, SAFE, Down, Months, credit, due, evening, months
 from tests.strategies import calendar, choices
 
 
@@ -110,7 +110,8 @@ def test_claims_filed_one_by_one_get_what_they_get_together(
     """Law 9: in any order, one cent for each apart; of one whose incidents lie in several months, no more.
 
     It speaks of one claim per service and promise: of a plan of several windows, filing one makes the choice
-    between sliding and calendar windows anew for the rest.
+    between sliding and calendar windows anew for the rest. What is due then beside them takes a share of the
+    caps too, so that it belongs to what they got.
     """
     readings["penalty-unit"] = "resource"
     settled = made.settled(readings)
@@ -125,9 +126,10 @@ def test_claims_filed_one_by_one_get_what_they_get_together(
         got += file(made, again)["amount_cents"]
         settled = made.settled(readings)
 
+    still = credit(settled)
     assert together is None or got <= together + len(found)
-    if together is not None and all(len(claim.parts) == 1 for claim in found):
-        assert together - got <= len(found)
+    if together is not None and still is not None and all(len(claim.parts) == 1 for claim in found):
+        assert together - got <= len(found) + still
 
 
 @pytest.mark.law(number=9)
@@ -165,6 +167,39 @@ def test_a_claim_over_two_months_leaves_of_each_what_its_whole_amount_leaves() -
     assert second.credit is not None
     assert set(first.parts) == {"2026-10", "2026-11"}
     assert int(first.credit) + int(second.credit) == 300_000
+
+
+def test_what_is_due_in_a_calendar_month_once_a_sliding_claim_is_filed_shares_the_cap_and_loses_nothing() -> (
+    None
+):
+    """Law 9, reading `window` = larger-credit: a first outage, whose sliding month nobody claimed in time, is
+    in no claim beside the second one, and in its calendar month once that one is claimed.
+    """
+    made = Months(MARCH, hours=24 * 40)
+    made.promises |= {"lb": ("internet.firewall",), "net": ("load-balancer.availability",)}
+    made.via |= {"lb": "internet", "net": "internet"}
+    made.down = {"lb": [Down(1, 6), Down(126, 166)], "net": [Down(1, 6), Down(7, 12)]}
+    for name, of in made.down.items():
+        for one in of:
+            made.notice(name, one.start, one.end)
+            made.ticket(name, one.start)
+    made.invoices()
+    made.as_of = made.at(168)
+
+    def now() -> list[tuple[str, str]]:
+        return [(one.attainment.service, one.kind) for one in due(made.settled(readings))]
+
+    readings = {"window": "larger-credit", "penalty-unit": "resource"}
+    before = now()
+    got = file(made, due(made.settled(readings))[0])["amount_cents"]
+    after = now()
+    for id in [claim.id for claim in due(made.settled(readings))]:
+        got += file(made, next(one for one in due(made.settled(readings)) if one.id == id))["amount_cents"]
+
+    assert before == [("lb", "sliding"), ("net", "calendar")]
+    assert after == [("lb", "calendar"), ("net", "calendar")]
+    assert 300_000 - 3 <= got <= 300_000
+    assert now() == []
 
 
 def test_one_penalty_for_a_promise_is_not_paid_again_for_another_resource() -> None:
