@@ -11,19 +11,20 @@ import click
 import msgspec
 
 from collector.core.account import Account, Settlement, draw, settle
+from collector.core.attainment import Attainment
 from collector.core.claim import Claim
 from collector.core.credit import Cents, is_credit_for
 from collector.core.published import to_json
 from collector.core.record import Declaration
-from collector.core.timeline import Instant
+from collector.core.timeline import Instant, Spans, duration
 from collector.errors import UsageError
 from exporters.commands import amounts, journals, options, printing, tables
 from exporters.commands.tables import Listing
-from exporters.documents import asking, duties, show
+from exporters.documents import asking, duties, show, uncounted
 from exporters.documents import claim as document
 from exporters.documents.duties import Duty
 from exporters.documents.page import Page
-from exporters.documents.words import Context
+from exporters.documents.words import Context, clause, long
 
 OVERDUE = 1
 """Exit status when something is overdue that can still be done, or evidence is damaged."""
@@ -198,10 +199,23 @@ def _list(drawn: _Settled, where: tzinfo) -> None:
             out.print(part)
     if not claims:
         out.print("\nNothing is missed on downtime that was reserved and told of.")
+    untold = list(uncounted.untold(drawn.account, drawn.settled))
+    if untold:
+        out.print("", "Missed on what is reserved, and in no claim:", _untold(untold, drawn), sep="\n")
     for sums in asking.accounts(claims):
         out.print("", amounts.summed(sums, ground), sep="\n")
     if drawn.on_record("claim"):
         out.print("", "On record:", _declared(drawn), sep="\n")
+
+
+def _untold(found: Sequence[tuple[Attainment, Spans]], drawn: _Settled) -> Listing:
+    """What no ticket told of: no claim can count it (D4), but nobody must believe that nothing was missed."""
+    ticket = clause(uncounted.places(drawn.account.ground.contract)["ticket"])
+    table = Listing(("commitment", "service", "reserved", "why it is not counted"))
+    for one, missing in found:
+        why = f"{uncounted.SAYS['untold'].format(ticket=ticket)}: {long(duration(missing))}"
+        table.add_row(one.commitment, one.service, long(one.claimable.amount), why)
+    return table
 
 
 def _declared(drawn: _Settled) -> Listing:

@@ -11,7 +11,7 @@ from collector.core.outage import Outage
 from collector.core.record import Declaration
 from collector.core.reservation import Coverage
 from collector.core.timeline import Duration, Spans, duration
-from exporters.documents import asking, show
+from exporters.documents import asking, show, uncounted
 from exporters.documents.page import Line, Page
 from exporters.documents.words import Context, clause, long
 
@@ -116,6 +116,14 @@ def _outage(outage: Outage, coverage: Coverage, context: Context) -> Iterator[tu
         yield "reserved", f"{long(duration(coverage.reserved))} of it, by {', '.join(coverage.notices)}"
     if coverage.waived:
         yield "waived", f"{long(duration(coverage.waived))} of it, unless one argues for the latest deadline"
+    if not uncounted.told_of(outage, context.account):
+        # No deadline of its own: what a ticket comes too late for is lost at once and for good.
+        why = f"what comes before a complete ticket does not count ({_ticket_clause(context)})"
+        yield "ticket", f"none yet: {why}" if outage.open else f"none while it went on: {why}"
+
+
+def _ticket_clause(context: Context) -> str:
+    return clause(uncounted.places(context.contract)["ticket"])
 
 
 def _spans(label: str, parts: Spans, context: Context) -> Iterator[tuple[str, str]]:

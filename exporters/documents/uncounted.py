@@ -1,12 +1,13 @@
 """Why net downtime may not be claimed: not reserved, not told of by a ticket, asked for before, or lapsed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from collector.core.account import Account, Settlement
 from collector.core.attainment import Attainment, Stake
 from collector.core.breach import Ground, eligible, needs_ticket, told_by
 from collector.core.contract import Contract
+from collector.core.outage import Outage
 from collector.core.timeline import ALWAYS, Spans, difference, duration, intersection, spans, union
 
 Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "other", "anew"]
@@ -59,6 +60,34 @@ def reasons(
         found |= _not_for_a_claim(stake, one, left, account.ground, settlement)
     found["anew"] = difference(left, union(*found.values()))
     return {reason: parts for reason, parts in found.items() if parts}
+
+
+def untold(account: Account, settlement: Settlement) -> Iterator[tuple[Attainment, Spans]]:
+    """Promises that are missed on what is reserved and in no claim, with what no complete ticket told of.
+
+    Each once, however many windows and headings show it. None where the contract asks for no ticket.
+    """
+    ground = account.ground
+    known = {(one.attainment.service, one.commitment) for one in settlement.claims}
+    for one in account.attainments if needs_ticket(ground) else ():
+        promised = one.service, ground.contract.promise(one.commitment, ground.readings)[0]
+        if one.claim_finding != "MISSED" or promised in known:
+            continue
+        missing = difference(one.claimable.down, _told(one.service, account))
+        if missing:
+            known.add(promised)
+            yield one, missing
+
+
+def told_of(outage: Outage, account: Account) -> bool:
+    """Whether a complete ticket told of some of an outage, or none is needed (reading `ticket`)."""
+    told = _told(outage.service, account)
+    return not needs_ticket(account.ground) or bool(intersection(outage.possible, told))
+
+
+def _told(service: str, account: Account) -> Spans:
+    stakes, declared = account.stakes[service], account.ground.declarations
+    return union(*(told_by(one, stake) for stake in stakes[:1] for one in declared))
 
 
 def several(found: Mapping[Reason, Spans]) -> bool:

@@ -281,6 +281,32 @@ def test_what_a_notice_has_reserved_is_not_asked_for_again(tmp_path: Path, ask: 
     assert "Reserve" not in ask("deadlines", all_of)[1]
 
 
+def test_that_no_ticket_tells_of_an_outage_stands_beside_its_notice_while_there_is_time(
+    tmp_path: Path, ask: Asked
+) -> None:
+    state, why = written(tmp_path), "what comes before a complete ticket does not count (SLA9)"
+    _, over = ask("deadlines", state)
+    _, open_ = ask("deadlines", state, at=FORGOTTEN + 30 * MINUTE)
+    _, argued = ask("deadlines", state, "--reading", "ticket=support-only")
+
+    assert f"ticket none while it went on: {why}" in over
+    assert f"ticket none yet: {why}" in open_
+    assert "ticket none" not in argued
+
+
+def test_what_is_reserved_and_missed_but_told_of_by_no_ticket_is_not_hidden(
+    tmp_path: Path, ask: Asked
+) -> None:
+    """D4, C5: it names why it is in no claim, once, whatever windows show it."""
+    state = written(tmp_path, [one for one in TOLD if one.kind != "ticket"])
+    _, screen = ask("claim", state)
+    _, argued = ask("claim", state, "--reading", "ticket=support-only")
+
+    assert screen.count("no complete ticket had told of it yet (SLA9): 4 h 58 min 59.98 s") == 1
+    assert "Missed on what is reserved, and in no claim:" in screen
+    assert "no complete ticket" not in argued
+
+
 def test_where_there_is_nothing_to_do_it_says_so(tmp_path: Path, ask: Asked) -> None:
     status, screen = ask("deadlines", written(tmp_path, []), at=BEGAN + MINUTE)
 
