@@ -232,6 +232,7 @@ class Stake:
         return {
             "service": self.service.name, "kind": kind, "window": window, "counted": left, "share": share,
             "first": first, "late": late, "latest": deadline(window[1], extended=True),
+            "gone": left if late else set(),
             "star": self.terms.get("all_zones", False),
         }  # fmt: skip
 
@@ -297,9 +298,12 @@ class Stake:
                 # Windows that start on the last days of a month end together: all that end then are meant.
                 last = max(w[1] for w in episode if not late or self.late(w[1]))
                 of = [window for window in windows if first <= window[1] <= last]
-                yield self.breach("sliding", self._worst(of, counts), counts, first, late)
+                breach = self.breach("sliding", self._worst(of, counts), counts, first, late)
                 if late:
-                    counts -= set(range(episode[0][0], last))
+                    breach["gone"] = set(range(episode[0][0], last))
+                yield breach
+                if late:
+                    counts -= breach["gone"]
                     break
 
     def _claimed_window(self, windows: list[tuple[int, int]]) -> Iterable[Json]:
@@ -431,27 +435,29 @@ def claims(made: Any, contract: Json, readings: Mapping[str, str]) -> list[Json]
     money, found = Money(known), list[Json]()
     for id, promise, services in promises(known):
         stakes = [Stake(service, id, promise, known) for service in services]
-        plans = {
-            "sliding": [breach for stake in stakes for breach in stake.sliding()],
-            "calendar": [breach for stake in stakes for breach in stake.calendar()],
-        }
-        found += [{"promise": id, **one} for one in chosen(plans, known, money)]
+        plans = planned(stakes)
+        late = [one for plan in plans.values() for one in plan if one["late"]]
+        if known.chose("window", "smaller-credit"):
+            for stake in stakes:
+                mine = [one for one in late if one["service"] == stake.service.name]
+                stake.counts = stake.counts.difference(*(one["gone"] for one in mine))
+            plans = planned(stakes)
+        in_time = {kind: [one for one in plan if not one["late"]] for kind, plan in plans.items()}
+        found += [{"promise": id, **one} for one in chosen(in_time, late, known, money)]
     due = [one for one in found if not one["late"] and not blocked(one, known)]
     for one, credit in zip(due, money.credits(due), strict=True):
         one["credit"] = credit
     return found
 
 
-def chosen(plans: Mapping[str, list[Json]], known: Known, money: Money) -> list[Json]:
-    every = [one for plan in plans.values() for one in plan]
-    late = [one for one in every if one["late"]]
-    smaller = known.chose("window", "smaller-credit")
+def planned(stakes: Sequence[Stake]) -> dict[str, list[Json]]:
+    return {
+        "sliding": [breach for stake in stakes for breach in stake.sliding()],
+        "calendar": [breach for stake in stakes for breach in stake.calendar()],
+    }
 
-    def gone(one: Json) -> bool:
-        lapsed = set().union(*(b["counted"] for b in late if b["service"] == one["service"]))
-        return smaller and one["counted"] <= lapsed
 
-    in_time = {kind: [b for b in plan if not b["late"] and not gone(b)] for kind, plan in plans.items()}
+def chosen(in_time: Mapping[str, list[Json]], late: Sequence[Json], known: Known, money: Money) -> list[Json]:
     choosing = Choosing(known, money, [one for plan in in_time.values() for one in plan])
     made = [choosing.plan(plan) for plan in in_time.values()]
     credits = [choosing.credit(plan) for plan in made]
@@ -459,13 +465,14 @@ def chosen(plans: Mapping[str, list[Json]], known: Known, money: Money) -> list[
         (credit if credit is not None and None not in credits else Fraction(0), choosing.worth(plan)[1])
         for credit, plan in zip(credits, made, strict=True)
     ]
-    best: Callable[..., int] = min if smaller else max
+    best: Callable[..., int] = min if known.chose("window", "smaller-credit") else max
     picked = made[best((0, 1), key=lambda k: worths[k])]
+    every = [one for plan in in_time.values() for one in plan]
     return [{**one, "safe": safe(one, every)} for one in [*picked, *late]]
 
 
 def safe(breach: Json, every: Sequence[Json]) -> int:
-    same = [one for one in every if not one["late"] and one["counted"] & breach["counted"]]
+    same = [one for one in every if one["counted"] & breach["counted"]]
     return min(deadline(one["first"], extended=False) for one in [breach, *same])
 
 

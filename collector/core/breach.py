@@ -63,6 +63,8 @@ class Breach(NamedTuple):
     """It cannot be claimed any more, under the readings `claim-clock` and `clear-days`."""
     share: Fraction
     """Of the base, by the formula."""
+    gone: Spans
+    """What nobody can claim any more because this was not: nothing while it is in time (clause 11)."""
 
     def until(self, others: Sequence["Breach"], ground: Ground) -> Until:
         """C2, C3: as the contract's safe and its arguable readings have it, whichever are in force.
@@ -109,8 +111,13 @@ def eligible(stake: Stake, ground: Ground) -> Stake:
     """The stake with that downtime reserved which a claim may count: a ticket told of it, no claim asked."""
     told = _TICKETS[ground.readings["ticket"]](stake, ground)
     asked = union(*(asked_for(c) for c in _live(stake, ground) if stake.rules.name in (c.services or ())))
-    reserved = difference(intersection(stake.facts.reserved, told), asked)
-    return stake._replace(facts=stake.facts._replace(reserved=reserved))
+    reserved = intersection(stake.facts.reserved, told)
+    return without(stake._replace(facts=stake.facts._replace(reserved=reserved)), asked)
+
+
+def without(stake: Stake, gone: Spans) -> Stake:
+    """The stake with nothing reserved of what is gone."""
+    return stake._replace(facts=stake.facts._replace(reserved=difference(stake.facts.reserved, gone)))
 
 
 def asked_elsewhere(stake: Stake, ground: Ground) -> Spans:
@@ -167,7 +174,8 @@ def of_calendar(stake: Stake, ground: Ground) -> Iterator[Breach]:
 
 def _breach(stake: Stake, kind: Kind, window: Window, first: Instant, late: bool, ground: Ground) -> Breach:
     found = stake.over(window, ground.readings)
-    return Breach(stake, kind, found, first, late, _share(stake, found, ground))
+    gone = found.claimable.down if late else NOTHING
+    return Breach(stake, kind, found, first, late, _share(stake, found, ground), gone)
 
 
 def _share(stake: Stake, found: Attainment, ground: Ground) -> Fraction:
@@ -236,11 +244,12 @@ def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) 
             first, last = episode.first.end, episode.last.end
             late = _late(first, ground)
             last = min(last, _still_in_time(ground) - 1) if late else last
-            yield judged.worst(Span(first, last + 1), first, late, ground)
+            worst = judged.worst(Span(first, last + 1), first, late, ground)
             if late:
-                gone = spans([(episode.first.start, last)])
-                left = difference(stake.facts.reserved, gone)
-                stake = stake._replace(facts=stake.facts._replace(reserved=left))
+                worst = worst._replace(gone=spans([(episode.first.start, last)]))
+            yield worst
+            if late:
+                stake = without(stake, worst.gone)
                 break
         else:
             return

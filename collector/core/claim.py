@@ -24,6 +24,7 @@ from collector.core.breach import (
     of_calendar,
     sliding,
     told_by,
+    without,
 )
 from collector.core.contract import Choice
 from collector.core.credit import Ask, Base, Books, Cents, Month, asked_for, books, by_month, capped, total
@@ -124,16 +125,13 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     said, choice = ground.contract, ground.readings["window"]
     either = {"window": choice}, said.all_safe(), said.all_arguable()
     kinds = {kind for readings in either for kind in _WINDOWS[readings["window"]].kinds}
-    plans = {
-        kind: [breach for stake in counted for breach in of_kind(stake, ground)]
-        for kind, of_kind in _PLANS.items()
-        if kind in kinds
-    }
+    plans = {kind: _planned(counted, of_kind, ground) for kind, of_kind in _PLANS.items() if kind in kinds}
     unit, windows = _UNITS[ground.readings["penalty-unit"]], _WINDOWS[choice]
-    mine = [plans[kind] for kind in windows.kinds]
-    late = [breach for plan in mine for breach in plan if breach.late]
-    gone = late if windows.both_in_time else []
-    in_time = [[b for b in plan if not b.late and not _given_up(b, gone)] for plan in mine]
+    late = [breach for kind in windows.kinds for breach in plans[kind] if breach.late]
+    if windows.both_in_time and late:
+        counted = [without(stake, _gone(stake, late)) for stake in counted]
+        plans |= {kind: _planned(counted, _PLANS[kind], ground) for kind in windows.kinds}
+    in_time = [[breach for breach in plans[kind] if not breach.late] for kind in windows.kinds]
     worth = _worths([breach for plan in in_time for breach in plan], ground, known)
     valued = _valued([unit(plan, worth, ground) for plan in in_time], ground, known)
     best = windows.of(value for value, _ in valued)
@@ -142,6 +140,17 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     others = [b for kind, plan in plans.items() for b in plan if kind not in windows.kinds or not b.late]
     for breach in [*chosen, *late]:
         yield _claim(promise, breach, others, ground, known)
+
+
+def _planned(
+    stakes: Iterable[Stake], of_kind: Callable[[Stake, Ground], Iterable[Breach]], ground: Ground
+) -> Sequence[Breach]:
+    return [breach for stake in stakes for breach in of_kind(stake, ground)]
+
+
+def _gone(stake: Stake, late: Iterable[Breach]) -> Spans:
+    """What of a stake was given up with windows that nobody claimed in time."""
+    return union(*(breach.gone for breach in late if breach.stake.rules.name == stake.rules.name))
 
 
 _PLANS: Mapping[Kind, Callable[[Stake, Ground], Iterable[Breach]]] = {
@@ -372,13 +381,6 @@ class _Windows(NamedTuple):
     both_in_time: bool
     """What lapsed in a window of either kind is gone: the provider may hold that one to be the right one."""
     of: Callable[[Iterable[Value]], Value]
-
-
-def _given_up(breach: Breach, late: Sequence[Breach]) -> bool:
-    """Whether all that a breach counts was missed in windows that nobody claimed in time."""
-    name = breach.stake.rules.name
-    gone = union(*(one.attainment.claimable.down for one in late if one.stake.rules.name == name))
-    return not difference(breach.attainment.claimable.down, gone)
 
 
 _WINDOWS: Mapping[Choice, _Windows] = {
