@@ -90,10 +90,15 @@ class Origin:
         name = line["probe"]
         settled = line["outcome"] in ("ok", "failed")
         counts = settled or (throttle_is_failure and line["reason"] == "rate-platform")
+        turned = changed_at.get(name, 0) * SECOND
+        stale = line["slot"] < turned
+        if stale:  # it sees nothing, and lies in the time of the plan before
+            self._break([name])
         if counts:
-            event = {**line, "age": age, "asked": defined.get(name)}
+            done = max(line["sent"], min(line["done"], turned)) if stale else line["done"]
+            event = {**line, "done": done, "age": age, "asked": defined.get(name)}
             self._events.setdefault(name, []).append(event)
-        if not counts or tick(line["slot"]) < changed_at.get(name, 0):
+        if not counts or stale:
             self._break([name])
 
     def _break(self, names: Iterable[str]) -> None:

@@ -156,6 +156,7 @@ class Eye:
             self._grow(self.done, sent, between, out)
         else:
             self._own(None, out)
+            self.flush(out)  # what grew ends here, also where this sample takes no time
         self.last, self.left, self.sent, self.done = ok, between, sent, done
 
     def interrupt(self, out: list[Stretch]) -> None:
@@ -353,17 +354,22 @@ class Track:
                 )
             return
         before = max(follower.sent for follower in self._followers(eye))
+        stale = line.slot < eye.valid_from
+        if stale:
+            # S2: asked under the plan before this one, it sees nothing, and lies in the time of that one alone.
+            self._interrupt(eye)
+        done = min(line.done, eye.valid_from) if stale else line.done
         if not before <= line.sent <= line.done <= line.at + CLOCK_TOLERANCE:
             self._out_of_order(line, eye)
         elif line.outcome is Outcome.THROTTLED and line.reason is Reason.RATE_PLATFORM:
-            self._platform_throttled(line, eye)
+            self._platform_throttled(line.sent, done, eye)
         elif line.outcome in (Outcome.OK, Outcome.FAILED):
             ok = line.outcome is Outcome.OK
             for follower in self._followers(eye):
-                follower.settle(line.sent, line.done, ok, self.harvest.stretches)
+                follower.settle(line.sent, done, ok, self.harvest.stretches)
         else:
             self._interrupt(eye)
-        if line.slot < eye.valid_from:  # asked under the plan before this one
+        if stale:
             self._interrupt(eye)
 
     def _out_of_order(self, line: Sample, eye: Eye) -> None:
@@ -372,7 +378,7 @@ class Track:
         self._interrupt(eye)
         self.harvest.untrusted.append(Span(upto, max(upto, line.at) + 1))
 
-    def _platform_throttled(self, line: Sample, eye: Eye) -> None:
+    def _platform_throttled(self, sent: Instant, done: Instant, eye: Eye) -> None:
         # Reading `platform-throttle`: not unavailability (safe), or as good as failed (arguable).
         out = self.harvest.stretches
         name = eye.probe.name
@@ -382,7 +388,7 @@ class Track:
             eye.throttle, fork.throttle = NOT_UNAVAILABLE, UNAVAILABLE
             self._argued[name] = fork
         eye.interrupt(out)
-        self._argued[name].settle(line.sent, line.done, False, out)
+        self._argued[name].settle(sent, done, False, out)
 
     def _followers(self, eye: Eye) -> tuple[Eye, ...]:
         fork = self._argued.get(eye.probe.name)

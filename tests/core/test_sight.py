@@ -104,11 +104,27 @@ def test_it_is_seen_across(between: object) -> None:
     assert told(journal.sample(10)) == [(0, 10.01, "up")]
 
 
-def test_a_sample_asked_under_an_old_plan_sees_nothing_of_the_new() -> None:
+def test_a_sample_asked_under_an_old_plan_sees_nothing_of_the_new_and_nothing_is_told_of_its_time() -> None:
+    """S2: the new plan may be about another service, which that run did not ask."""
     journal = watched("o").plan([service("s")], [probe(every=11)], 10.005)
     journal.sample(10)  # due before the plan, answered after it
 
-    assert told(journal.sample(21)) == [(0, 0.01, "up"), (10, 10.01, "up"), (21, 21.01, "up")]
+    assert told(journal.sample(21)) == [(0, 0.01, "up"), (10, 10.005, "up"), (21, 21.01, "up")]
+
+
+def test_a_sample_asked_under_an_old_plan_does_not_see_one_of_the_new() -> None:
+    """S2: among failures of the new plan, the late word of the old one proves nothing."""
+    journal = watched("").plan([service("s")], [probe(every=11)], 6).sample(7, FAILED)
+    journal.sample(8, FAILED)
+    journal.lines[-1] = msgspec.structs.replace(journal.lines[-1], slot=instant(5))
+
+    assert told(journal.sample(9, FAILED)) == [(7, 7.01, "edge"), (9, 9.01, "edge")]
+
+
+def test_a_run_that_takes_no_time_is_seen_by_the_next_and_sees_nothing_that_it_is_not_seen_by() -> None:
+    journal = watched("o").sample(20, took=0).sample(20, took=1)
+
+    assert told(journal.sample(30)) == [(0, 0.01, "up"), (20, 30.01, "up")]
 
 
 @pytest.mark.parametrize(("field", "moved"), [("done", 2 * S), ("slot", -60 * S)])
@@ -124,7 +140,7 @@ def test_a_line_that_contradicts_itself_sees_nothing_however_well_all_is(field: 
 def test_nothing_is_seen_from_before_a_probe_was_left_out_to_after_it_came_back() -> None:
     journal = watched("").plan([service("s")], [], 3).sample(2, took=2).plan([service("s")], [probe()], 6)
 
-    assert told(journal.sample(10)) == [(2, 4, "up"), (10, 10.01, "up")]
+    assert told(journal.sample(10)) == [(2, 3, "up"), (10, 10.01, "up")]
 
 
 def test_a_throttled_run_asked_under_an_old_plan_sees_nothing_of_the_new_in_either_reading() -> None:
@@ -132,7 +148,7 @@ def test_a_throttled_run_asked_under_an_old_plan_sees_nothing_of_the_new_in_eith
     journal.sample(10, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM)
 
     assert told(journal.sample(11, FAILED), "unavailable") == [
-        (0, 0.01, "up"), (10, 10.01, "edge"), (11, 11.01, "edge"),
+        (0, 0.01, "up"), (10, 10.005, "edge"), (11, 11.01, "edge"),
     ]  # fmt: skip
 
 
