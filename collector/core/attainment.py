@@ -180,9 +180,15 @@ def attained(
     unknown = total - duration(up) - duration(down) - duration(edge)
 
     left_down, left_edge, ledger = down, edge, list[Line]()
-    for kind, taken, because in [*kinds, _too_short(facts.outages, terms.minimum)]:
-        ledger.append(Line(kind, intersection(left_down, taken), because))
-        left_down, left_edge = difference(left_down, taken), difference(left_edge, taken)
+    for kind in kinds:
+        ledger.append(kind.line(left_down))
+        left_down, left_edge = difference(left_down, kind.spans), difference(left_edge, kind.spans)
+    short = _too_short(facts.outages, terms.minimum)
+    ledger.append(short.line(left_down))
+    # A2: what is too short only if it was no longer than is certain, is lost at worst.
+    sure = _too_short(facts.outages, terms.minimum, at_most=True).spans
+    doubtful = difference(intersection(left_down, short.spans), sure)
+    left_down, left_edge = difference(left_down, short.spans), union(difference(left_edge, sure), doubtful)
     net_grace = graced(left_down, left_edge, terms.spared, terms.grace, readings)
     net = difference(left_down, net_grace.down)
     # A2: of what a reservation covers, with grace taken from that.
@@ -236,21 +242,38 @@ def found(best: Fraction | None, worst: Fraction | None, target: Fraction) -> Fi
     return "MET" if worst >= target else "OPEN"
 
 
-def _by_kind(deductions: Sequence[Deduction]) -> list[Line]:
+class _Taking(NamedTuple):
+    """All that a kind of deduction takes off wherever it lies, and what each declaration or outage has of it."""
+
+    kind: str
+    spans: Spans
+    each: Sequence[tuple[str, Spans]]
+
+    def line(self, among: Spans) -> Line:
+        """What it takes of `among`, and because of which."""
+        taken = intersection(among, self.spans)
+        because = (id for id, of in self.each if intersection(taken, of)) if taken else ()
+        return Line(self.kind, taken, tuple(dict.fromkeys(because)))
+
+
+def _by_kind(deductions: Sequence[Deduction]) -> list[_Taking]:
     # D1: attributed in this order.
     found = []
     for kind in DEDUCTION_KINDS:
-        of_kind = [one for one in deductions if one.kind == kind]
-        if of_kind:
-            found.append(
-                Line(kind, union(*(one.spans for one in of_kind)), tuple(sorted({one.id for one in of_kind})))
-            )
+        each = [(one.id, one.spans) for one in deductions if one.kind == kind]
+        if each:
+            found.append(_Taking(kind, union(*(of for _, of in each)), each))
     return found
 
 
-def _too_short(outages: Sequence[Outage], minimum: Duration) -> Line:
-    short = [o for o in outages if duration(o.certain) < minimum] if minimum else []
-    return Line("not-countable", union(*(o.possible for o in short)), tuple(o.id for o in short))
+def _too_short(outages: Sequence[Outage], minimum: Duration, *, at_most: bool = False) -> _Taking:
+    """What lasted less than the contract counts, for certain or at most."""
+    each = [
+        (o.id, o.possible)
+        for o in (outages if minimum else ())
+        if duration(o.possible if at_most else o.certain) < minimum
+    ]
+    return _Taking("not-countable", union(*(of for _, of in each)), each)
 
 
 # ------------------------------------------------------------------------------- losses of very many windows
@@ -286,7 +309,7 @@ class Losses:
     ) -> None:
         kinds = _by_kind(facts.deductions)
         _, agreed = _PERIODS[readings["excluded-time"]](within((hull,), hull), kinds)
-        taken = union(*(line.spans for line in [*kinds, _too_short(facts.outages, terms.minimum)]))
+        taken = union(*(kind.spans for kind in [*kinds, _too_short(facts.outages, terms.minimum)]))
         down = difference(intersection(facts.states.down, agreed), taken)
         if of == "claimable":
             down = intersection(down, facts.reserved)
@@ -408,23 +431,21 @@ def _groups(given: Sequence[Spared], down: Spans) -> Iterator[_Group]:
 # ---------------------------------------------------------------------------------- reading excluded-time
 
 
-def _period_stays(window: Spans, kinds: Sequence[Line]) -> tuple[tuple[Line, ...], Spans]:  # noqa: ARG001
+def _period_stays(window: Spans, kinds: Sequence[_Taking]) -> tuple[tuple[Line, ...], Spans]:  # noqa: ARG001
     # Safe: downtime in excluded time does not count, and the period stays whole.
     return (), window
 
 
-def _leaves_period(window: Spans, kinds: Sequence[Line]) -> tuple[tuple[Line, ...], Spans]:
+def _leaves_period(window: Spans, kinds: Sequence[_Taking]) -> tuple[tuple[Line, ...], Spans]:
     # Arguable: excluded time leaves the period too.
     left = []
-    for kind, out, because in kinds:
-        taken = intersection(window, out)
-        if taken:
-            left.append(Line(kind, taken, because))
-        window = difference(window, out)
-    return tuple(left), window
+    for kind in kinds:
+        left.append(kind.line(window))
+        window = difference(window, kind.spans)
+    return tuple(line for line in left if line.spans), window
 
 
-_PERIODS: Mapping[Choice, Callable[[Spans, Sequence[Line]], tuple[tuple[Line, ...], Spans]]] = {
+_PERIODS: Mapping[Choice, Callable[[Spans, Sequence[_Taking]], tuple[tuple[Line, ...], Spans]]] = {
     "period-stays": _period_stays,
     "leaves-period": _leaves_period,
 }

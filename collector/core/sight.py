@@ -356,7 +356,7 @@ class Track:
         before = max(follower.sent for follower in self._followers(eye))
         stale = line.slot < eye.valid_from
         if stale:
-            # S2: asked under the plan before this one, it sees nothing, and lies in the time of that one alone.
+            # S2: asked under the plan before, it sees nothing, and lies in the time of that one alone.
             self._interrupt(eye)
         done = min(line.done, eye.valid_from) if stale else line.done
         if not before <= line.sent <= line.done <= line.at + CLOCK_TOLERANCE:

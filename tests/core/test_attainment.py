@@ -146,6 +146,31 @@ def test_a_shortest_countable_outage_is_the_contracts_word() -> None:
     assert (left.kind, left.because) == ("unreserved", ())
 
 
+@pytest.mark.parametrize(("minimum", "lost"), [(49.99, 70.01), (60, 70.01), (70.01, 70.01), (70.02, 0)])
+def test_an_outage_that_may_have_been_long_enough_is_lost_at_worst(minimum: float, lost: float) -> None:
+    """A2: 49.99 s are certain and 70.01 s are possible; the contract counts what lasts `minimum` or more."""
+    by = msgspec.structs.replace(contract(), countable=Countable(clause="x", minimum=int(minimum * S)))
+    figure = attainment(watched("ooxxxxxxoo", burst=10), over=(0, 90), until=90.01, by=by)
+
+    assert figure.net.worst == 1 - Fraction(int(lost * S), 90 * S)
+    assert figure.net.amount == (int(49.99 * S) if minimum == 49.99 else 0)
+
+
+def test_a_line_names_what_takes_some_of_it_and_nothing_else() -> None:
+    """R2: of the same kind, one in another year and one over time that was up; two that overlap are both named."""
+    made = watched("ooxxxxoo", burst=10)
+    for name, start, end in (
+        ("takes", 30, 40), ("within", 32, 34), ("elsewhere", -9000, -8000), ("over-up", 0, 10), ("edge", 11, 19),
+    ):  # fmt: skip
+        made.declare(name, "force-majeure", 90, standing="accepted", scope=("s",), spans=((start, end),))
+
+    taken, _ = attainment(made, until=100, over=(0, 70)).ledger
+    (left,) = attainment(made, until=100, over=(0, 70), readings={"excluded-time": "leaves-period"}).excluded
+
+    assert (taken.kind, taken.because) == ("force-majeure", ("takes", "within"))
+    assert left.because == ("edge", "over-up", "takes", "within")
+
+
 def test_a_beta_service_is_measured_and_flagged() -> None:
     assert "beta" in attainment(watched("ooo", beta=True), until=30).flags
 

@@ -271,9 +271,9 @@ def test_what_lapsed_under_one_kind_of_window_is_not_claimed_under_the_other() -
 
 
 def test_what_lapsed_under_one_kind_of_window_is_not_counted_beside_what_has_not_under_the_other() -> None:
-    """Law 6, reading `window`: an hour each on October 30 and November 2 were missed in one sliding month, and
-    nobody claimed them in time. The night of November 30 is missed in November, which has the second of them
-    too, and in December.
+    """Law 6, reading `window`: an hour each on October 30 and November 2 were missed in a sliding month that
+    nobody claimed in time. The night of November 30 is missed in November, which has the second of them too,
+    and in December.
     """
     made = Months(OCTOBER, hours=24 * 70)
     made.promises["lb"], made.via["lb"] = ("load-balancer.availability",), "internal"
