@@ -243,7 +243,7 @@ def found(best: Fraction | None, worst: Fraction | None, target: Fraction) -> Fi
 
 
 class _Taking(NamedTuple):
-    """All that a kind of deduction takes off wherever it lies, and which declaration or outage which of it."""
+    """All that a kind of deduction takes off, wherever it lies, and each declaration or outage of it."""
 
     kind: str
     spans: Spans
