@@ -362,6 +362,7 @@ class _Drawing:
             "unwitnessed": within(self.states[name].unwitnessed, window.span),
             "clock-untrusted": within(untrusted, window.span),
             "lines-missing": within(holes, window.span),
+            "rules-differ": any(watch.differs for watch in inside),
         }
         rules = [watch.rules for watch in inside]
         accounts = {one.account for one in rules or [watched[-1][1].rules]}

@@ -7,7 +7,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, pairwise
 from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -44,6 +44,8 @@ class Watch:
     rules: Service
     probes: tuple[Watcher, ...]
     controls: tuple[Watcher, ...]
+    differs: bool
+    """Another origin that spoke then still had, or had already, other rules."""
 
 
 Watches: TypeAlias = tuple[tuple[Span, Watch], ...]
@@ -74,19 +76,45 @@ class _Held(NamedTuple):
 def watches(testimonies: Sequence[Testimony], as_of: Instant) -> dict[str, Watches]:
     """Service name → who watched it when, in order of time.
 
-    A plan holds on when its origin falls silent: its probes are UNKNOWN then, not gone. UncountableJournal
-    names both lines where two origins state different rules for one service at the same time.
+    A plan holds on when its origin falls silent: its probes are UNKNOWN then, not gone. A new plan does not
+    come to all origins in one microsecond, so for a while their rules for a service may differ: the newest
+    count. UncountableJournal names both lines where they still did when two of them last spoke.
     """
     held = [h for told in testimonies for h in _held(told, testimonies, as_of)]
     found: dict[str, list[tuple[Span, Watch]]] = defaultdict(list)
+    contradictions: dict[str, str] = {}
     for start, end in pairwise(sorted({edge for h in held for edge in h.span})):
-        for name, watch in _watches([h for h in held if h.span.start <= start < h.span.end], start).items():
+        now = [h for h in held if h.span.start <= start < h.span.end]
+        spoken = _spoken(now, start)
+        contradictions |= spoken
+        for name, watch in _watches(now, start, spoken).items():
             known = found[name]
             if known and known[-1][0].end == start and known[-1][1] == watch:
                 known[-1] = (Span(known[-1][0].start, end), watch)
             else:
                 known.append((Span(start, end), watch))
+    for why in filter(None, contradictions.values()):
+        raise UncountableJournal(why)
     return {name: tuple(parts) for name, parts in found.items()}
+
+
+def _spoken(held: Sequence[_Held], at: Instant) -> dict[str, str]:
+    """Service that several origins speak of at an instant → how they contradict each other; empty if not."""
+    first: dict[str, tuple[_Held, Service]] = {}
+    found: dict[str, str] = {}
+    for h in sorted((h for h in held if h.told_until > at), key=lambda h: h.told.origin):
+        for service in h.plan.services:
+            one, other = first.setdefault(service.name, (h, service))
+            if one is not h and not found.get(service.name):
+                found[service.name] = (
+                    ""
+                    if other == service
+                    else (
+                        f"{one.told.origin}:{one.plan.seq} and {h.told.origin}:{h.plan.seq}: service "
+                        f'"{service.name}" has different rules at the same time; give both origins the same'
+                    )
+                )
+    return found
 
 
 def _held(told: Testimony, testimonies: Sequence[Testimony], as_of: Instant) -> Iterator[_Held]:
@@ -98,29 +126,29 @@ def _held(told: Testimony, testimonies: Sequence[Testimony], as_of: Instant) -> 
             end = plan.at
 
 
-def _watches(held: Sequence[_Held], at: Instant) -> dict[str, Watch]:
-    rules: dict[str, tuple[_Held, Service]] = {}
+def _watches(held: Sequence[_Held], at: Instant, spoken: Mapping[str, str]) -> dict[str, Watch]:
+    rules: dict[str, Service] = {}
     probes: dict[str, list[Watcher]] = defaultdict(list)
     controls: dict[str, list[Watcher]] = defaultdict(list)
-    for h in sorted(
-        held, key=lambda h: -h.told_until
-    ):  # where only the silent differ, the newest word counts
+    for h in sorted(held, key=partial(_newest_word, at)):
         for service in h.plan.services:
-            first, other = rules.setdefault(service.name, (h, service))
-            if other != service and h.told_until > at:
-                raise UncountableJournal(
-                    f"{first.told.origin}:{first.plan.seq} and {h.told.origin}:{h.plan.seq}: service "
-                    f'"{service.name}" has different rules at the same time; give both origins the same'
-                )
+            rules.setdefault(service.name, service)
         for probe in h.plan.probes:
             watcher = Watcher(h.told.origin, probe.name, h.told.vantage)
             (controls[watcher.vantage] if probe.role == "control" else probes[probe.service]).append(watcher)
     found: dict[str, Watch] = {}
-    for name, (_, service) in rules.items():
+    for name, service in rules.items():
         watching = tuple(sorted(probes[name]))
         witnesses = tuple(sorted(c for vantage in {w.vantage for w in watching} for c in controls[vantage]))
-        found[name] = Watch(rules=service, probes=watching, controls=witnesses)
+        differs = bool(spoken.get(name))
+        found[name] = Watch(rules=service, probes=watching, controls=witnesses, differs=differs)
     return found
+
+
+def _newest_word(at: Instant, h: _Held) -> tuple[bool, Instant, Instant]:
+    # Of those that still speak, the newest plan; of the silent, the one that spoke last.
+    silent = h.told_until <= at
+    return silent, 0 if silent else -h.plan.at, -h.told_until
 
 
 class Seen(NamedTuple):

@@ -18,6 +18,8 @@ FLAGS: Mapping[str, str] = {
     "window: lengths stand, positions may be off (T4)",
     "lines-missing": "lines of the journal are missing in the window; their time is UNKNOWN, and a plan may "
     "have been among them",
+    "rules-differ": "for a while, two vantage points had different rules for the service, as when a new plan "
+    "comes to one after the other; the newest counted",
     "beta": "the service was in beta for some of the window, where no commitment holds",
     "not-all-zones": "no declaration shows that the customer was deployed in every zone of the region all "
     "through the window, which this commitment asks for",

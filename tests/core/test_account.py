@@ -154,6 +154,17 @@ def test_missing_lines_are_said() -> None:
     assert "lines-missing" in flags(journal)
 
 
+def test_rules_that_differed_for_a_while_are_said_where_they_did() -> None:
+    """A new plan that comes to one vantage point at 21, and to the other at 25."""
+    here, there = (Journal(f"{v}-1", v).start().plan([service()], [probe()], 0).clock(0) for v in "vw")
+    for journal, turned in ((here, 21), (there, 25)):
+        journal.seen("ooo").plan([service(down_when="any")], [probe()], turned).seen("ooo", 30)
+
+    assert "rules-differ" in attainment(here, there, until=60).flags
+    assert "rules-differ" in attainment(here, there, until=60, over=(24, 50)).flags
+    assert "rules-differ" not in attainment(here, there, until=60, over=(25, 50)).flags
+
+
 def test_a_starred_commitment_needs_every_zone() -> None:
     starred = "object-storage.access-api"
 

@@ -28,7 +28,7 @@ from tests.strategies import (
 )
 
 CORE = Path("collector/core")
-OF_FIGURES = ("unwitnessed", "clock-untrusted", "lines-missing", *BLOCKING)
+OF_FIGURES = ("unwitnessed", "clock-untrusted", "lines-missing", "rules-differ", *BLOCKING)
 DAYS = 86_400
 NOTICE: dict[str, Any] = {
     "number": "1", "services": ("s",), "possible": ((0, 60),), "state": "sent", "sent": 90, "received": 90,

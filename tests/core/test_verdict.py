@@ -146,6 +146,28 @@ def test_origins_that_state_different_rules_at_the_same_time_are_refused_by_name
         states(here, there)
 
 
+def test_a_new_plan_may_come_to_one_origin_after_the_other_and_the_newest_counts() -> None:
+    """Two machines are never set anew in one microsecond: between 21 and 25 their rules differ."""
+    new = service(down_when="any", witnesses=1)
+    here = Journal("v-1", "v").start().plan([service()], [probe(burst=10)]).seen("xxx")
+    here.plan([new], [probe(burst=10)], 21).seen("xxx", 30)
+    there = Journal("w-1", "w").start().plan([service()], [probe(burst=10)]).seen("ooo", 0.001)
+    there.plan([new], [probe(burst=10)], 25).seen("ooo", 30.001)
+
+    assert seconds(states(here, there).down) == [(21, 50)]
+    told = replay({j.origin: j.lines for j in (here, there)}, contract(), instant(60)).testimonies
+    differing = [span for span, watch in watches(told, instant(60))["s"] if watch.differs]
+    assert differing == [Span(instant(21), instant(25))]
+
+
+def test_origins_that_differed_to_the_last_are_refused_however_long_they_are_silent() -> None:
+    here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
+    there = Journal("w-1", "w").start().plan([service(down_when="any")], [probe()]).seen("oooo")
+
+    with pytest.raises(UncountableJournal, match=r"v-1:1 and w-1:1"):
+        states(here, there, until=1000)
+
+
 def test_an_origin_that_fell_silent_does_not_contradict_a_later_rule() -> None:
     """Its probes stay on as UNKNOWN: a vantage point that died is not one that agrees."""
     here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
