@@ -300,11 +300,19 @@ class Stake:
                 of = [window for window in windows if first <= window[1] <= last]
                 breach = self.breach("sliding", self._worst(of, counts), counts, first, late)
                 if late:
-                    breach["gone"] = set(range(episode[0][0], last))
+                    breach["gone"] = self._given_up(set(range(episode[0][0], last)), counts)
                 yield breach
                 if late:
                     counts -= breach["gone"]
                     break
+
+    def _given_up(self, lapsed: Ticks, counts: Ticks) -> Ticks:
+        """With the time, all that the notices document which were about downtime in it."""
+        for one in self.known.of("notice"):
+            told = {t for t in hours(one["possible"]) if t < one["sent"] // HOUR}
+            if self.service.name in one["services"] and told & counts & lapsed:
+                lapsed = lapsed | told
+        return lapsed
 
     def _claimed_window(self, windows: list[tuple[int, int]]) -> Iterable[Json]:
         for episode in self._episodes(windows, self.counts):

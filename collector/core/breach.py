@@ -16,6 +16,7 @@ from collector.core.contract import Choice, Contract, Readings
 from collector.core.credit import asked_for, is_credit_for, is_live, share_of_base
 from collector.core.deduction import concerned
 from collector.core.record import Declaration
+from collector.core.reservation import documented, leaves_for
 from collector.core.timeline import (
     ALWAYS,
     NOTHING,
@@ -235,8 +236,7 @@ def told_by(ticket: Declaration, stake: Stake) -> Spans:
 def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) -> Iterator[Breach]:
     """Safe: the days run from the end of the first window that was missed.
 
-    Clause 11: who does not claim gives up the reservations, as if they had never been. So what lies in missed
-    positions that nobody claimed in time is gone, and the rest is judged without it.
+    What lies in missed positions that nobody claimed in time is gone, and the rest is judged without it.
     """
     while True:
         judged = _judged(stake, slides, ground)
@@ -246,13 +246,22 @@ def _first_missed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) 
             last = min(last, _still_in_time(ground) - 1) if late else last
             worst = judged.worst(Span(first, last + 1), first, late, ground)
             if late:
-                worst = worst._replace(gone=spans([(episode.first.start, last)]))
+                worst = worst._replace(gone=_given_up(Span(episode.first.start, last), stake, ground))
             yield worst
             if late:
                 stake = without(stake, worst.gone)
                 break
         else:
             return
+
+
+def _given_up(lapsed: Span, stake: Stake, ground: Ground) -> Spans:
+    # Clause 11: who does not claim gives up the reservations, as if they had never been: all that the notices
+    # of that downtime document, also of the same outage after it.
+    deducted = union(*(one.spans for one in stake.facts.deductions))
+    lost = difference(intersection(stake.facts.states.down, within(stake.facts.reserved, lapsed)), deducted)
+    told = (documented(one) for one in ground.declarations if leaves_for(stake.rules.name, one))
+    return union((lapsed,), *(one for one in told if intersection(one, lost)))
 
 
 def _claimed_window(stake: Stake, slides: Sequence[Slide], ground: Ground) -> Iterator[Breach]:

@@ -30,7 +30,7 @@ from collector.core.contract import Choice
 from collector.core.credit import Ask, Base, Books, Cents, Month, asked_for, books, by_month, capped, total
 from collector.core.deduction import concerned
 from collector.core.record import DEDUCTION_KINDS
-from collector.core.reservation import LEFT, documented
+from collector.core.reservation import documented, leaves_for
 from collector.core.timeline import Instant, Span, Spans, difference, intersection, spans, union, within
 from collector.core.verdict import ruled
 
@@ -221,12 +221,7 @@ def _needs(promise: str, breach: Breach, ground: Ground) -> Iterable[Need]:
     stake, found = breach.stake, breach.attainment
     counted, told = found.claimable.down, ground.declarations
     yield Need("calculation", True)
-    notices = [
-        d
-        for d in told
-        if d.kind == "notice" and d.state in LEFT and stake.rules.name in (d.services or ())
-        if intersection(documented(d), counted)
-    ]
+    notices = [d for d in told if leaves_for(stake.rules.name, d) and intersection(documented(d), counted)]
     # C1: one that said that it goes on did not tell when it ended.
     final = union(*(documented(d) for d in notices if not d.ongoing))
     reserved = not difference(counted, final) or ground.contract.deadlines.reservation is None

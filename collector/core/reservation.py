@@ -144,7 +144,10 @@ def documented(notice: Declaration) -> Spans:
     return told if written is None else within(told, Span(ALWAYS[0].start, written))
 
 
+def leaves_for(service: str, declared: Declaration) -> bool:
+    """Whether it is a notice about a service that has left for the provider."""
+    return declared.kind == "notice" and declared.state in LEFT and service in (declared.services or ())
+
+
 def _documents(notice: Declaration, outage: Outage) -> bool:
-    if notice.kind != "notice" or notice.state not in LEFT or outage.service not in (notice.services or ()):
-        return False
-    return bool(intersection(documented(notice), outage.possible))
+    return leaves_for(outage.service, notice) and bool(intersection(documented(notice), outage.possible))

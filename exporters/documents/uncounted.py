@@ -19,7 +19,7 @@ SAYS: Mapping[str, str] = {
     "asked": "an earlier claim has asked for it already",
     "lapsed": "it lies in a missed window that nobody claimed in time ({claim})",
     "other": "by the plan of that time the service was another one (account, region, zone or resource), or "
-    "it lies in a window that lapsed ({claim})",
+    "it was given up with a window that nobody claimed in time ({claim})",
     "anew": "the first minutes of an incident, counted anew over what is left",
     "several": "some of this time has more than one of these reasons",
 }
