@@ -48,6 +48,8 @@ class SupportTime:
     """Whether limit, elapsed and waited are of business hours alone."""
     elapsed: Duration | None
     """By rule A7, so far where it goes on; None where the ticket does not say enough."""
+    counted: Spans
+    """What that adds up."""
     waited: Duration
     """For the customer, and not in `elapsed`."""
     least: Duration
@@ -223,6 +225,7 @@ def _judged(told: _Told, commitment: Commitment, concerned: Sequence[Service], k
         limit=None if limit is None else limit.limit,
         business_hours=limit is not None and limit.business_hours,
         elapsed=counted.lasting(course.start, until, course.waiting),
+        counted=counted.left(course.start, until, course.waiting) or NOTHING,
         waited=duration(counted.part(course.start, until, course.waiting)),
         least=least,
         most=most,
@@ -258,14 +261,19 @@ class _Count:
         )
         return intersection(found, open_)
 
-    def lasting(self, start: Instant | None, end: Instant | None, without: Spans) -> Duration | None:
-        """How long it took without some spans; None where it has no beginning or no end.
+    def left(self, start: Instant | None, end: Instant | None, without: Spans) -> Spans | None:
+        """What counts between two instants without some spans; None where one of them is missing.
 
-        What ended before it began took no time.
+        Nothing does of what ended before it began.
         """
         if start is None or end is None:
             return None
-        return duration(difference(self.part(start, end), without))
+        return difference(self.part(start, end), without)
+
+    def lasting(self, start: Instant | None, end: Instant | None, without: Spans) -> Duration | None:
+        """How long that is."""
+        found = self.left(start, end, without)
+        return None if found is None else duration(found)
 
 
 def _finding(limit: Limit | None, least: Duration, most: Duration | None) -> Finding:

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from collector.core.account import Account, Evidence, draw
+from collector.core.account import Evidence, draw, settle
 from collector.core.published import to_json
 from collector.core.record import Declaration
 from collector.core.sight import Testimony
+from collector.core.timeline import Instant
 from collector.core.window import Asked
 from exporters import query
 from exporters.commands import journals
@@ -109,10 +109,13 @@ class Comparison:
     """Of the account."""
     facts: Sequence[Fact]
     alone: Sequence[tuple[Fact, Sequence[Change]]] | None
-    """What each fact alone makes of the account before, in its windows; None where that was not tried."""
+    """What each fact alone moves of the account before, in its windows; None where that was not tried."""
 
     def to_json(self) -> dict[str, Any]:
-        """`changes` and `facts`, and in `alone` [[fact, changes]…], or null."""
+        """`changes` and `facts`, and in `alone` [[fact, changes]…], or null.
+
+        `alone` is by the readings in force: it leaves out `readings_effect`, what others would be worth.
+        """
         return {
             "version": 1,
             "before": self.before.name,
@@ -152,11 +155,10 @@ class Comparison:
         page.heading("What each of these facts moves by itself, the others left as they were")
         for fact, changes in self.alone:
             page.say(facts.told(fact, at)[0], hang=2)
-            shown = moves.causes(changes)
-            for name, group in groupby(shown, key=lambda change: change.path[1]):
-                page.say(f"{name}: {'; '.join(moves.told(change, at) for change in group)}", 7, hang=2)
-            if not shown:
-                page.say("moves nothing", 7)
+            for thing, moved in moves.things(moves.causes(changes)):
+                page.say(f"{thing}: {'; '.join(moves.told(change, at) for change in moved)}", 7, hang=2)
+            if not changes:
+                page.say("moves nothing by the readings in force", 7)
 
 
 def _tried(fact: Fact, changes: Sequence[Change]) -> list[Any]:
@@ -212,12 +214,13 @@ def _alone(
 ) -> list[tuple[Fact, Sequence[Change]]] | None:
     if before.drawn is None or after.drawn is None:
         return None
+    passed = [fact for fact in found if fact["fact"] == "as_of"]
     lines = [fact for fact in found if fact["fact"] in ("lines", "origin")]
     tried = [fact for fact in found if fact["fact"] in ("declaration", "reading", "contract")]
     if len(tried) > FEW:
         return None
     trial = _Trial(before.drawn, after.drawn, before)
-    told: list[tuple[Fact, Sequence[Change]]] = []
+    told: list[tuple[Fact, Sequence[Change]]] = [(fact, trial.with_time()) for fact in passed]
     if lines:
         every: Fact = {"fact": "all lines", "origins": [fact["origin"] for fact in lines]}
         told.append((every, trial.with_lines()))
@@ -225,49 +228,61 @@ def _alone(
 
 
 class _Trial:
-    """The account before, over its windows, with one thing as it is after."""
+    """The account before, over its windows, with one thing as it is after.
+
+    What moves because time passes, like a claim that comes too late, is put down to that alone: every other
+    thing is tried at the instant of the account after.
+    """
 
     def __init__(self, before: Drawn, after: Drawn, side: Side) -> None:
         self._before, self._after, self._side = before, after, side
-        self._here = self._figures(self._draw(before.found.evidence(), before, before))
+        self._evidence = before.found.evidence()
+        self._here = self._figures(self._evidence, before)
+
+    def with_time(self) -> Sequence[Change]:
+        """At the instant of the account after."""
+        then = self._figures(self._evidence, self._before, at=self._before.account.as_of)
+        return difference(then, self._here)
 
     def with_fact(self, fact: Fact, declared: Mapping[str, Declaration]) -> Sequence[Change]:
         """With one declaration, reading, or the contract."""
-        before = self._before
-        evidence = before.found.evidence()
+        evidence, before = self._evidence, self._before
         match fact["fact"]:
             case "declaration":
-                known = msgspec.structs.replace(declared[fact["id"]], at=before.account.as_of)
-                drawn = self._draw(_with(evidence, known), before, before)
+                there = self._figures(_with(evidence, declared[fact["id"]]), before)
             case "contract":
-                drawn = self._draw(evidence, before, self._after)
+                there = self._figures(evidence, self._after)
             case _:
-                drawn = self._draw(evidence, before, before, {fact["reading"]: fact["after"]})
-        return difference(self._here, self._figures(drawn))
+                there = self._figures(evidence, before, {fact["reading"]: fact["after"]})
+        return difference(self._here, there)
 
     def with_lines(self) -> Sequence[Change]:
         """With all samples and plans, and what was declared left as it was."""
         kept = {one.id for _, one in _declarations(self._before)}
         evidence = self._after.found.evidence()
         told = [_declaring(one, kept) for one in evidence.testimonies]
-        drawn = self._draw(evidence._replace(testimonies=told), self._after, self._before)
-        return difference(self._here, self._figures(drawn))
+        there = self._figures(evidence._replace(testimonies=told), self._before)
+        return difference(self._here, there)
 
-    def _draw(
-        self, evidence: Evidence, when: Drawn, by: Drawn, moved: Mapping[str, str] | None = None
-    ) -> Account:
-        return draw(
+    def _figures(
+        self,
+        evidence: Evidence,
+        by: Drawn,
+        moved: Mapping[str, str] | None = None,
+        at: Instant | None = None,
+    ) -> dict[str, Any]:
+        """All that a comparison shows, but what each reading is worth."""
+        account = draw(
             evidence,
             by.world.contract,
             by.world.calendar,
-            as_of=when.account.as_of,
+            as_of=self._after.account.as_of if at is None else at,
             readings={**self._before.moved, **(moved or {})},
             asked=self._side.spans,
         )
-
-    def _figures(self, account: Account) -> dict[str, Any]:
-        whole = statement.as_read(to_json(account))
-        return {"attainments": statement.same_windows(whole, self._side.whole["account"])["attainments"]}
+        whole = statement.as_read(to_json(account, settle(account)))
+        shown = statement.same_windows(whole, self._side.whole["account"])
+        return {part: value for part, value in shown.items() if part not in moves.APART}
 
 
 def _with(evidence: Evidence, one: Declaration) -> Evidence:

@@ -58,8 +58,8 @@ def explain(
 ) -> int:
     """Print the ledger of a figure as one would check it by hand, down to samples and journal lines.
 
-    WHAT is COMMITMENT, SERVICE, COMMITMENT/SERVICE, or the id of an outage or a deduction. Without it, every
-    promise that was not met, the worst first, and a line for each that was.
+    WHAT is COMMITMENT, SERVICE, COMMITMENT/SERVICE, or the id of an outage, a deduction, a claim or a ticket.
+    Without it, every promise that was not met, the worst first, and a line for each that was.
 
     With --diff, A and B are files of statements, or instants."""
     request = Request(**asked)
@@ -75,7 +75,7 @@ def explain(
         click.echo(msgspec.json.encode(told.to_json()))
     else:
         printing.page(told.page(printing.width()))
-    missed = any(one.finding == "MISSED" for one in subject.attainments)
+    missed = any(one.finding == "MISSED" for one in subject.judged)
     return max(printing.damaged(drawn.found.damage), FINDING if missed else 0)
 
 
@@ -131,7 +131,7 @@ class _Explanation:
             self._outages_of(page, one, shown)
         for figure in self._subject.in_full_besides:
             measures.explain(page, figure, context)
-        for ticket in self._subject.tickets:
+        for ticket in self._subject.in_full_tickets:
             measures.ticket(page, ticket, context)
         self._met(page)
         self._claims(page, shown)
@@ -147,6 +147,12 @@ class _Explanation:
         subject, context = self._subject, self._context
         met = [ledger.brief(one, context) for one in subject.attainments if one not in subject.in_full]
         met += [measures.brief(figure) for figure in subject.besides if figure not in subject.in_full_besides]
+        met += [
+            line
+            for ticket in subject.tickets
+            if ticket not in subject.in_full_tickets
+            for line in measures.brief_ticket(ticket)
+        ]
         if met:
             page.title("Met")
         for line in met:
@@ -233,7 +239,9 @@ class _Explanation:
     @cached_property
     def _context(self) -> Context:
         declarations = lines.declared(self._testimonies)
-        told = {one.id for one in self._account.deductions} | {one.id for one in self._subject.tickets}
+        told = {one.id for one in self._account.deductions}
+        if self._subject.tickets:
+            told |= {one.id for _, one in declarations if one.kind == "ticket"}
         return Context(
             account=self._account,
             settlement=self._settlement,

@@ -1,7 +1,7 @@
 """What of an account is to be explained: by the name of a promise or a service, by an id, or all not met."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -12,8 +12,9 @@ from collector.core.deduction import Deduction
 from collector.core.durability import DurabilityFigure
 from collector.core.latency import LatencyFigure
 from collector.core.outage import Outage
-from collector.core.support import Ticket
+from collector.core.support import SupportTime, Ticket
 from collector.errors import UsageError
+from exporters.documents.finding import WORD
 
 Figure: TypeAlias = Attainment | LatencyFigure | DurabilityFigure
 
@@ -59,6 +60,18 @@ class Subject:
         return [*over, *(one for one in self.durability if one.finding != "MET" or not self.whole)]
 
     @property
+    def in_full_tickets(self) -> Sequence[Ticket]:
+        """Tickets of which more than a line for each promise is told."""
+        return [
+            one for one in self.tickets if not self.whole or any(o.finding != "MET" for o in one.commitments)
+        ]
+
+    @property
+    def judged(self) -> Sequence[Attainment | DurabilityFigure | SupportTime]:
+        """All that has a finding."""
+        return [*self.attainments, *self.durability, *(o for one in self.tickets for o in one.commitments)]
+
+    @property
     def figures(self) -> Sequence[Figure]:
         """All that is a promise of a service."""
         return [*self.attainments, *self.latency, *self.durability]
@@ -81,6 +94,7 @@ def named(account: Account, claims: Sequence[Claim], what: str | None) -> Subjec
             latency=account.latency,
             durability=account.durability,
             claims=claims,
+            tickets=sorted(account.tickets, key=_missed_first),
             whole=True,
         )
     found = Subject(
@@ -90,7 +104,7 @@ def named(account: Account, claims: Sequence[Claim], what: str | None) -> Subjec
         outages=[o for r in account.runs.values() for o in (*r.outages, *r.blips) if o.id == what],
         deductions=[one for one in account.deductions if one.id == what],
         claims=[one for one in claims if one.id == what],
-        tickets=[one for one in account.tickets if what in (one.id, one.number)],
+        tickets=sorted(_tickets(account.tickets, what), key=_missed_first),
     )
     if not found:
         raise UsageError(_unknown(account, claims, what))
@@ -101,15 +115,33 @@ def _is_named(one: Figure, what: str) -> bool:
     return what in (one.commitment, one.service, f"{one.commitment}/{one.service}")
 
 
+def _tickets(tickets: Sequence[Ticket], what: str) -> Iterator[Ticket]:
+    """Those of an id or a number whole, and of all others what is owed by that name."""
+    for one in tickets:
+        owed = tuple(o for o in one.commitments if o.commitment == what)
+        if what in (one.id, one.number):
+            yield one
+        elif owed:
+            yield replace(one, commitments=owed)
+
+
+_FINDINGS = tuple(WORD)
+
+
+def _missed_first(one: Ticket) -> int:
+    return min((_FINDINGS.index(owed.finding) for owed in one.commitments), default=len(_FINDINGS))
+
+
 def _worst_first(one: Attainment) -> tuple[object, ...]:
     """MISSED before OPEN before MET; by how far the best lies below the target."""
     short = 0 if one.net.best is None else one.net.best - one.target
-    return ("MISSED", "OPEN", "MET").index(one.finding), short, one.service, one.commitment, one.window
+    return _FINDINGS.index(one.finding), short, one.service, one.commitment, one.window
 
 
 def _unknown(account: Account, claims: Sequence[Claim], what: str) -> str:
     figures: list[Figure] = [*account.attainments, *account.latency, *account.durability]
-    names = sorted({name for one in figures for name in (one.commitment, one.service)})
+    owed = {owed.commitment for one in account.tickets for owed in one.commitments}
+    names = sorted(owed | {name for one in figures for name in (one.commitment, one.service)})
     ids = [one.id for one in account.deductions] + [one.id for one in claims]
     ids += [one.id for one in account.tickets] + [o.id for r in account.runs.values() for o in r.outages]
     close = get_close_matches(what, [*names, *ids], 3)

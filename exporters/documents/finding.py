@@ -1,16 +1,17 @@
 """The share that was kept against the target, multiplied out, and the finding with all that it depends on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from collector.core.attainment import Attainment, Finding
 from collector.core.effect import Effect
 from collector.core.timeline import Duration
 from exporters.documents import show
-from exporters.documents.page import RULE, Page, Row, Style
+from exporters.documents.page import INDENT, RULE, Page, Row, Style
 from exporters.documents.words import Context, clause, count, fraction, long
 
-WORD: Mapping[Finding, Style] = {"MISSED": "bad", "MET": "good", "OPEN": "unsure"}
+WORD: Mapping[Finding, Style] = {"MISSED": "bad", "OPEN": "unsure", "MET": "good"}
+"""How each finding is shown, the worst first."""
 FLAGS: Mapping[str, str] = {
     "unwitnessed": "a vantage point without control probes looked at it, where a fault of our own would look "
     "like downtime (S6)",
@@ -114,15 +115,21 @@ def found(page: Page, one: Attainment, context: Context) -> None:
     )
     seen = "none" if one.coverage is None else show.digits(one.coverage)
     page.fact("coverage", f"{seen} of the time somebody was able to look")
-    if one.flags:
-        page.gap()
-        page.say("To be known before this is used:")
-        for flag in one.flags:
-            page.say(f"{flag}: {FLAGS.get(flag, 'stands against claiming it (D4)')}", 5, hang=2)
+    flagged(page, one.flags)
     if one.episodes:
         _episodes(page, one, context)
     if not context.claimed:
         _readings(page, one, context)
+
+
+def flagged(page: Page, flags: Sequence[str], says: Mapping[str, str] = FLAGS, indent: int = INDENT) -> None:
+    """Flags, and what each means; what follows a colon in one says what it is about."""
+    if flags:
+        page.gap()
+        page.say("To be known before this is used:", indent)
+    for flag in flags:
+        meaning = says.get(flag.partition(":")[0], "stands against claiming it (D4)")
+        page.say(f"{flag}: {meaning}", indent + 2, hang=2)
 
 
 def _episodes(page: Page, one: Attainment, context: Context) -> None:

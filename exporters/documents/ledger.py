@@ -276,7 +276,7 @@ def _taking(line: Line, one: Attainment, context: Context) -> Iterator[str]:
 def declared(one: Deduction, context: Context) -> Iterator[str]:
     """A deduction: who says it, on which document, since when, and where it stands."""
     known = context.declarations.get(one.id)
-    yield f"{one.id}: {one.standing}, declared by {one.by}{_line_of(one.id, context)}"
+    yield f"{one.id}: {one.standing}, declared by {one.by}{line_of(one.id, context)}"
     for told in context.between(one.spans):
         yield f"over {told}"
     if one.sent is not None or one.received is not None:
@@ -289,7 +289,8 @@ def declared(one: Deduction, context: Context) -> Iterator[str]:
         yield f"reason: {one.why}"
 
 
-def _line_of(id: str, context: Context) -> str:
+def line_of(id: str, context: Context) -> str:
+    """Where a declaration stands in the journal, in brackets, if that was looked up."""
     return f" ({context.cited[id]})" if id in context.cited else ""
 
 

@@ -1,15 +1,34 @@
 """Promises that are no share of time: latency by samples, durability by objects, support by tickets."""
 
-from collections.abc import Mapping
+from calendar import day_name
+from collections.abc import Iterator, Mapping
 
+from collector.core.contract import Business
 from collector.core.durability import DurabilityFigure, Place
 from collector.core.latency import LatencyFigure
 from collector.core.support import SupportTime, Ticket
 from collector.core.timeline import Duration
 from exporters.documents import show
-from exporters.documents.finding import WORD
+from exporters.documents.finding import FLAGS, WORD, flagged
+from exporters.documents.ledger import line_of
 from exporters.documents.page import Page
 from exporters.documents.words import SHOWN, Context, clause, count, fraction, long
+
+_MEANS: Mapping[str, str] = {
+    **FLAGS,
+    "never-written": "it was missed, and nothing tells that it was ever there: it is counted nowhere",
+    "same-number-declared-twice": "another ticket that stands has the same number",
+    "unknown-scope": "it is about nothing, or about something that no plan has",
+    "waiting-reversed": "a wait ends before it starts: it comes off the least that it took, and nothing else",
+    "waiting-overlaps": "waits overlap: what they share is taken off once",
+    "later-than-as-of": "it is dated after the instant of this account, and has not happened by then",
+    "out-of-order": "one of the two is wrong, so nothing is made of them",
+    "never-complete": "nothing tells when it had all required information, from when the clause counts",
+    "completed-later": "it was complete only after its opening; the clause may be read to count from then",
+    "first-answer-unknown": "it was solved, and nothing tells when support first answered",
+    "severity-without-limit": "the contract has no limit for this severity",
+}
+"""What the flags of objects and tickets mean."""
 
 
 def explain(page: Page, one: LatencyFigure | DurabilityFigure, context: Context) -> None:
@@ -73,6 +92,7 @@ def durability(page: Page, one: DurabilityFigure, context: Context) -> None:
         told = {"last intact": lost.intact, "first missed": lost.lost, "last missed": lost.still}
         for word, place in told.items():
             page.fact(word, _place(place, context), indent=7)
+    flagged(page, one.flags, _MEANS)
     page.gap()
     page.say("No statistics are claimed: these are the objects that were written in order to be read back.")
 
@@ -81,12 +101,28 @@ def _place(place: Place | None, context: Context) -> str:
     return "never" if place is None else f"{context.at(place.at)}, line {place.line}"
 
 
+# -------------------------------------------------------------------------------------------------- support
+
+_COUNTED: Mapping[str, str] = {
+    "response": "from opened to the first answer, or so far",
+    "restoration": "from complete to solved, or so far; less what waited for us",
+}
+"""By rule A7, for each measure."""
+
+
+def brief_ticket(one: Ticket) -> Iterator[str]:
+    """One on which all was met, in a line for each promise."""
+    for owed in one.commitments:
+        took, limit = _worked(owed.elapsed, owed), _worked(owed.limit, owed)
+        yield f"{owed.finding}  {owed.commitment} of ticket {one.number}: {took}, at most {limit}"
+
+
 def ticket(page: Page, one: Ticket, context: Context) -> None:
     """A7: how long support took, against each limit."""
-    page.title(f"Ticket {one.number} ({one.id})")
+    found = {owed.finding for owed in one.commitments}
+    page.title(f"Ticket {one.number} ({one.id})", *next((of for of in WORD.items() if of[0] in found), ()))
     page.gap()
-    if one.id in context.cited:
-        page.fact("declared", context.cited[one.id])
+    _declared(page, one, context)
     page.fact("about", ", ".join(one.scope) or "nothing that a plan names")
     page.fact("severity", "not stated" if one.severity is None else str(one.severity))
     times: Mapping[str, int | None] = {
@@ -99,16 +135,41 @@ def ticket(page: Page, one: Ticket, context: Context) -> None:
         page.fact(word, "not yet" if at is None else context.at(at))
     for start, end in one.waiting:
         page.fact("waited for us", f"{context.at(start)} to {context.at(end)}")
+    flagged(page, one.flags, _MEANS)
     for owed in one.commitments:
-        page.gap()
-        page.say(f"{owed.commitment}, {clause(owed.clause)}: {owed.finding}", style=WORD[owed.finding])
-        page.fact("limit", _worked(owed.limit, owed, "none for this severity"), indent=5)
-        page.fact("took", _worked(owed.elapsed, owed, "the ticket does not say enough"), indent=5)
+        _owed(page, owed, context)
+
+
+def _declared(page: Page, one: Ticket, context: Context) -> None:
+    """By which declaration, and what that corrects."""
+    word, said = "declared", context.declarations.get(one.id)
+    while said is not None and said.kind == "ticket":
+        page.fact(word, f"{said.id} by {said.by}{line_of(said.id, context)}")
+        word, said = "corrects", context.declarations.get(said.supersedes or "")
+
+
+def _owed(page: Page, owed: SupportTime, context: Context) -> None:
+    """From the limit to the finding."""
+    page.gap()
+    page.say(f"{owed.commitment}, {clause(owed.clause)}: {owed.finding}", style=WORD[owed.finding])
+    page.fact("limit", _worked(owed.limit, owed, "none for this severity"), indent=5)
+    page.fact("counted", _COUNTED[context.contract.commitment(owed.commitment).measure], indent=5)
+    if owed.business_hours:
+        page.fact("hours", _hours(context.contract.business), indent=5)
+    page.fact("took", _worked(owed.elapsed, owed, "the ticket does not say enough"), indent=5)
+    for told in context.between(owed.counted):
+        page.fact("", told, indent=5)
+    if owed.waited:
         page.fact("waited", f"{_worked(owed.waited, owed)} for us, not in it", indent=5)
-        most = _worked(owed.most, owed, "not over yet")
-        page.fact("bounds", f"at least {_worked(owed.least, owed)}, at most {most}", indent=5)
-        if owed.flags:
-            page.fact("flags", ", ".join(owed.flags), indent=5)
+    most = _worked(owed.most, owed, "not over yet")
+    page.fact("bounds", f"at least {_worked(owed.least, owed)}, at most {most}", indent=5)
+    flagged(page, owed.flags, _MEANS, indent=5)
+
+
+def _hours(business: Business) -> str:
+    opens, closes = (f"{m // 60:02}:{m % 60:02}" for m in (business.opens_minute, business.closes_minute))
+    days = ", ".join(day_name[number - 1] for number in sorted(business.weekdays))
+    return f"{opens} to {closes}, {days}, but no public holidays ({clause(business.clause)})"
 
 
 def _worked(length: Duration | None, of: SupportTime, unknown: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from exporters.documents import show
 from exporters.documents.difference import ABSENT, Change
 from exporters.documents.page import Page
-from exporters.documents.words import count, long
+from exporters.documents.words import SHOWN, count, long
 
 At = Callable[[int], str]
 
@@ -43,14 +43,25 @@ FIRST = ("finding", "claim_finding", "window", "agreed", "states", "excluded", "
 """What is told first of a figure; ratios follow from these."""
 
 
+FOLLOWING = frozenset(
+    {"best", "worst", "observed_best", "observed_worst", "claimable_best", "claimable_worst", "coverage",
+     "attained", "after_invoice_cap", "credit_cents"}
+)  # fmt: skip
+"""Values that follow from others beside them."""
+
+
 def figures(changes: Iterable[Change]) -> list[Change]:
     """Those changes of an account that are figures, thing by thing, what matters most first."""
-    shown = [
-        change
-        for change in changes
-        if change.path[0] not in APART and not {*REPEATED} & {*change.path[2:]} and not _not_sought(change)
-    ]
+    found = [change for change in changes if change.path[0] not in APART and not _not_sought(change)]
+    shown = _without(found, REPEATED)
     return sorted(shown, key=lambda change: (change.path[:2], _rank(change), change.path))
+
+
+def _without(changes: Sequence[Change], values: Iterable[str]) -> list[Change]:
+    """Changes but those of some values, which are left only where nothing else of a thing moved."""
+    hidden = {*values}
+    told = {change.path[:2] for change in changes if hidden.isdisjoint(change.path[2:])}
+    return [c for c in changes if c.path[:2] not in told or hidden.isdisjoint(c.path[2:])]
 
 
 def _not_sought(change: Change) -> bool:
@@ -64,18 +75,22 @@ def _rank(change: Change) -> int:
 
 
 def causes(changes: Iterable[Change]) -> list[Change]:
-    """Those that others follow from: findings and times, no ratios."""
-    return [c for c in figures(changes) if len(c.path) < 3 or c.path[2] in FIRST]
+    """Those that others follow from; none only where nothing moved."""
+    return _without(figures(changes), FOLLOWING)
+
+
+def things(shown: Iterable[Change]) -> Iterator[tuple[str, list[Change]]]:
+    """Changes by the thing that they are of, each with its name."""
+    for (part, name), group in groupby(shown, key=lambda change: (change.path[0], (*change.path, "")[1])):
+        yield f"{_PART.get(part, part)} {name}".rstrip(), list(group)
 
 
 def tell(page: Page, changes: Sequence[Change], at: At) -> None:
     """Every figure that moved, under the thing that it is a figure of."""
-    shown = figures(changes)
-    for (part, name), group in groupby(shown, key=lambda change: (change.path[0], (*change.path, "")[1])):
+    for thing, moved in things(figures(changes)):
         page.gap()
-        moves = list(group)
-        page.say(f"{_PART.get(part, part)} {name}".rstrip(), style="heading")
-        for change in moves:
+        page.say(thing, style="heading")
+        for change in moved:
             page.say(told(change, at), 5, hang=2)
     effects = sorted({c.path[1].split("/")[0] for c in changes if c.path[0] == "readings_effect"})
     if effects:
@@ -106,10 +121,24 @@ def told(change: Change, at: At) -> str:
         there = change.before if change.after is ABSENT else change.after
         word = "is not there any more" if change.after is ABSENT else "is new"
         return f"{name} {word}: {_value(change.path, there, at)}".strip()
+    if members := _members(change.before, change.after):
+        return f"{f'{name}: ' if name else ''}{'; '.join(members)}"
     before, after = (_value(change.path, value, at) for value in (change.before, change.after))
     if before == after:  # beyond the digits shown
         before, after = str(change.before), str(change.after)
     return f"{name or 'value'}: {before}, now {after}{_by(change)}"
+
+
+def _members(before: Any, after: Any) -> Sequence[str]:
+    """Of two lists of words, those that only one of them has: most are in both."""
+    if not (_words(before) and _words(after)):
+        return ()
+    gone = (f"{one} is not there any more" for one in before if one not in after)
+    return (*gone, *(f"{one} is new" for one in after if one not in before))
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _by(change: Change) -> str:
@@ -137,7 +166,7 @@ def _value(path: Sequence[str], value: Any, at: At) -> str:
         case str() if _is_ratio(value):
             return _ratio(path, value)
         case list():
-            return _list(value)
+            return _list(value, at)
         case dict():
             return _said(path, value, at)
         case _:
@@ -151,8 +180,8 @@ def _is_ratio(value: str) -> bool:
 
 def _ratio(path: Sequence[str], value: str) -> str:
     ratio = Fraction(value)
-    if path[0] == "claims" and path[-1] not in ("attained", "target"):
-        return f"{value} cents" if ratio.denominator > 1 else f"{ratio} cents"
+    if path[0] == "claims" and path[-1] not in ("attained", "target", "share"):
+        return f"{show.grouped(ratio.__floor__())} cents"  # T2: down, never up
     return show.digits(ratio)
 
 
@@ -169,12 +198,18 @@ def _said(path: Sequence[str], value: Mapping[str, Any], at: At) -> str:
     return ", ".join(parts) or "nothing more to say"
 
 
-def _list(value: Sequence[Any]) -> str:
+def _list(value: Sequence[Any], at: At) -> str:
     if not value:
         return "none"
-    if all(isinstance(one, str) for one in value):
+    if _words(value):
         return ", ".join(value)
+    if len(value) <= SHOWN and all(_is_span(one) for one in value):
+        return ", ".join(f"{at(start)} to {at(end)}" for start, end in value)
     return count(len(value), "entry", "entries")
+
+
+def _is_span(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(edge, int) for edge in value)
 
 
 def lines(changes: Iterable[Change]) -> Iterator[dict[str, Any]]:

@@ -212,6 +212,21 @@ def test_a_holiday_has_no_business_hours_even_if_all_others_are() -> None:
     assert of(found, "restoration").elapsed == DAY
 
 
+def test_what_counts_is_told_span_by_span_and_adds_up_to_what_elapsed() -> None:
+    """From Friday at four to Monday at eleven, an hour of waiting on Monday off; nothing without an end."""
+    opened, solved, *waited = (
+        int(datetime.fromisoformat(f"2026-06-{at}").replace(tzinfo=PARIS).timestamp()) * SECOND
+        for at in ("05T16:00", "08T11:00", "08T09:30", "08T10:30")
+    )
+    found = ticket(severity=3, opened=opened, complete=opened, solved=solved, waiting=(tuple(waited),))
+
+    restoration = of(found, "restoration")
+    monday = solved - 2 * HOUR
+    assert restoration.counted == ((opened, opened + HOUR), (monday, waited[0]), (waited[1], solved))
+    assert restoration.elapsed == 2 * HOUR
+    assert (of(found, "response").counted, of(found, "response").elapsed) == ((), None)
+
+
 minutes = st.integers(0, 11 * 24 * 60)
 
 

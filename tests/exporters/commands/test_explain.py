@@ -7,14 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from collector.core.record import Declaration, Gap, GapReason, Outcome
-from collector.core.timeline import HOUR, SECOND
+from collector.core.record import Declaration, Gap, GapReason, Outcome, Plan, Reason
+from collector.core.timeline import HOUR, MINUTE, SECOND
 from exporters.__main__ import _status as run
 from exporters.documents import show
 from exporters.documents.words import fraction
-from tests.exporters.journals import BEGAN, CONTRACT_FILE, day, numbered, write
+from tests.exporters.journals import BEGAN, CONTRACT_FILE, day, numbered, sample, write
 
 AT = str(BEGAN + HOUR)
 TROUBLE = [("", Outcome.OK)] * 5 + [("api", Outcome.FAILED)] * 40 + [("", Outcome.OK)] * 5
@@ -359,3 +360,116 @@ def test_why_nobody_could_look_is_told_from_the_lines_of_that_time(
     assert "UNKNOWN is 2 stretches" in told
     assert "(here: 40 blind (resolver))" in told
     assert "(here: 2 not asked (suspended))" in told
+
+
+# --------------------------------------------------------------------------------------- support, and objects
+
+
+def asked_of(**more: Any) -> Declaration:
+    """A ticket of severity 1: answered after 10 minutes, solved after an hour."""
+    given: dict[str, Any] = {
+        "seq": 0, "at": BEGAN + 5 * HOUR, "kind": "ticket", "by": "ab", "severity": 1,
+        "scope": ("api",), "opened": BEGAN, "complete": BEGAN, "first_answer": BEGAN + 10 * MINUTE,
+        "solved": BEGAN + HOUR,
+    }  # fmt: skip
+    return Declaration(**{**given, **more})
+
+
+@pytest.fixture
+def supported(tmp_path: Path) -> Path:
+    """A ticket that is met, and one whose correction says that it took three hours, one of them waiting."""
+    lines = day([("", Outcome.OK)] * 5)
+    slow = {"number": "T2", "first_answer": BEGAN + 16 * MINUTE, "complete": BEGAN + MINUTE}
+    waiting = ((BEGAN + HOUR, BEGAN + HOUR + 30 * MINUTE), (BEGAN + 90 * MINUTE, BEGAN + 2 * HOUR))
+    lines += [
+        asked_of(id="quick", number="T1"),
+        asked_of(id="slow", **slow),
+        asked_of(id="slower", supersedes="slow", solved=BEGAN + 4 * HOUR, waiting=waiting, **slow),
+    ]
+    asyncio.run(write(tmp_path / "supported", numbered(lines)))
+    return tmp_path / "supported"
+
+
+def test_a_ticket_on_which_a_promise_was_missed_is_told_without_being_asked_for(
+    supported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one on which all was met is a line for each promise."""
+    assert run(drawn(supported)) == 1
+    page = capsys.readouterr().out
+
+    titles = re.findall(r"^=+\n(.+)\n=+$", page, re.MULTILINE)
+    assert ["Ticket T2 (slower)", "MISSED"] in [re.split(r"  +", title) for title in titles]
+    assert "Ticket T1" not in page
+    assert "MET  support.response of ticket T1: 10 min, at most 15 min" in page
+    assert run(drawn(supported, "--json")) == 1
+    assert {one["id"] for one in json.loads(capsys.readouterr().out)["tickets"]} == {"quick", "slower"}
+
+
+def test_a_support_promise_is_explained_by_its_name_on_every_ticket(
+    supported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(drawn(supported, "support.restoration")) == 1
+    page = capsys.readouterr().out
+
+    assert re.findall(r"^Ticket (\S+)", page, re.MULTILINE) == ["T2", "T1"]
+    assert "support.response," not in page
+
+
+def test_what_support_took_is_told_so_that_it_can_be_added_up(
+    supported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From complete to solved less the waiting; from opened to the first answer."""
+    assert run(drawn(supported, "T2")) == 1
+    page = " ".join(capsys.readouterr().out.split())
+
+    response, restoration = page.split("support.response, SLA9 (GTI): ")[1].split("support.restoration, ")
+    assert response.startswith("OPEN limit 15 min counted from opened to the first answer, or so far")
+    assert re.search(r"took 16 min \S+ \S+ to \S+, 16 min", response)
+    assert "from complete to solved, or so far; less what waited for us" in restoration
+    assert re.search(r"took 2 h 59 min .*?, 59 min .*?, 2 h waited 1 h", restoration)
+    assert "completed-later: it was complete only after its opening" in response
+
+
+def test_a_ticket_is_told_with_the_lines_of_what_declares_it_and_what_that_corrects(
+    supported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(drawn(supported, "T2"))
+    page = " ".join(capsys.readouterr().out.split())
+
+    assert re.search(
+        r"declared slower by ab \(line \S+:20 = \S+:21\) corrects slow by ab \(line \S+:19 =", page
+    )
+
+
+def test_what_nobody_knows_may_be_close_to_a_support_promise(
+    supported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(drawn(supported, "support.respons")) == 2
+    assert "did you mean support.response" in capsys.readouterr().err
+
+
+def test_the_flags_of_a_durability_are_told_with_what_they_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one object that was lost, and one that nobody saw written; a promise missed is exit status 1."""
+    (start, plan, *clock), facts = day([]), {"object": "canary-1", "did": "read"}
+    assert isinstance(plan, Plan)
+    api, storage = plan.services
+    kept = msgspec.structs.replace(storage, commitments=("object-storage.durability",))
+    gone: dict[str, Any] = {"outcome": Outcome.FAILED, "reason": Reason.CONTENT}
+    lines = [
+        start,
+        msgspec.structs.replace(plan, services=(api, kept)),
+        *clock,
+        sample("get", BEGAN, facts=facts),
+        sample("get", BEGAN + 10 * SECOND, facts=facts, **gone),
+        sample("get", BEGAN + 20 * SECOND, facts={**facts, "object": "canary-2"}, **gone),
+    ]
+    asyncio.run(write(tmp_path / "objects", numbered(lines)))
+
+    assert run(drawn(tmp_path / "objects", "object-storage.durability")) == 1
+    page = " ".join(capsys.readouterr().out.split())
+    assert "lost: canary-1" in page
+    assert "never-written: canary-2: it was missed, and nothing tells that it was ever there" in page
+    assert "unwitnessed: a vantage point without control probes" in page
+    assert "not-all-zones: no declaration shows" in page

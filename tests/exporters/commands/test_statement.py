@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from collector.core.record import Declaration, Line, Outcome
-from collector.core.timeline import HOUR, SECOND
+from collector.core.timeline import HOUR, MINUTE, SECOND
 from exporters.__main__ import _status as run
+from tests.exporters import claimed
 from tests.exporters.journals import BEGAN, CONTRACT, CONTRACT_FILE, day, numbered, sample, write
 
 FILED_AT, KNOWN_AT = BEGAN + HOUR, BEGAN + 2 * HOUR
@@ -185,7 +186,7 @@ def test_a_restatement_tells_what_moved_and_by_which_fact(
     assert (fact["id"], fact["line"].split(":")[1]) == ("storm", str(len(LINES)))
     alone = {fact["fact"]: changes for fact, changes in told["alone"]}
     assert alone["all lines"] == []
-    assert {"net", "deducted"} <= {change["what"][2] for change in alone["declaration"]}
+    assert {"net", "deducted"} <= {name for change in alone["declaration"] for name in change["what"][2:3]}
 
 
 def test_a_restatement_names_the_one_it_restates_and_can_be_drawn_again(
@@ -267,6 +268,120 @@ def test_a_statement_is_declared_with_its_document_and_tree(
 def test_a_declaration_needs_somebody_who_declares(state: Path, tmp_path: Path) -> None:
     assert freeze(state, tmp_path / "x.json", "--declare") == 2
     assert not (tmp_path / "x.json").exists()
+
+
+# --------------------------------------------------------------------------- what is learnt late of a claim
+
+CLAIM = "claims", "load-balancer.availability/balancer/sliding@1795943160000000"
+LEARNT = claimed.AS_OF + MINUTE
+FORGOTTEN_TICKET = claimed.declared(
+    "ticket-2", "ticket", LEARNT, number="T-2", severity=1, scope=("balancer",),
+    opened=claimed.FORGOTTEN, complete=claimed.FORGOTTEN,
+)  # fmt: skip
+FORGOTTEN_NOTICE = claimed.declared(
+    "notice-2", "notice", LEARNT, number="N-2", state="delivered", services=("balancer",), certain=(),
+    possible=((claimed.FORGOTTEN - HOUR, claimed.FORGOTTEN + 2 * HOUR),),
+    sent=claimed.AS_OF, received=claimed.AS_OF,
+)  # fmt: skip
+
+
+def learnt(tmp_path: Path, *later: Declaration, at: int = claimed.AS_OF + HOUR, form: str = "--json") -> int:
+    """A statement of what may be claimed, restated once `later` was declared."""
+    state, filed = tmp_path / "claimed", tmp_path / "claimed.json"
+    asyncio.run(claimed.journal(state, (*claimed.TOLD, *later)))
+    drawn = ["--journal", str(state), "--contract", str(CONTRACT_FILE), "--at", str(claimed.AS_OF)]
+    assert run(["statement", "freeze", "-o", str(filed), *drawn, "--window", "calendar"]) == 0
+    return run(["statement", "restate", str(filed), "--journal", str(state), "--at", str(at), form])
+
+
+def alone(told: dict[str, Any], id: str) -> dict[tuple[str, ...], tuple[Any, Any]]:
+    """What the declaration `id` moves by itself."""
+    (changes,) = [changes for fact, changes in told["alone"] if fact.get("id") == id]
+    return {tuple(change["what"]): (change["before"], change["after"]) for change in changes}
+
+
+def second_line(text: str) -> dict[str, Any]:
+    """What a restatement prints below the line that the freezing prints."""
+    told: dict[str, Any] = json.loads(text.split("\n", 1)[1])
+    return told
+
+
+def test_a_late_invoice_correction_moves_the_base_of_a_claim(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = claimed.declared(
+        "corrected", "invoice", LEARNT, account="acme", month="2026-10", amount_cents=750_000,
+        issued=claimed.paris("11-01 09:00"), supersedes="invoice-2026-10",
+    )  # fmt: skip
+    assert learnt(tmp_path, fixed) == 0
+
+    moved = alone(second_line(capsys.readouterr().out), "corrected")
+    assert moved[*CLAIM, "base", "cents"] == ("1000000/1", "875000/1")
+
+
+def test_a_late_credit_moves_what_may_still_be_claimed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = claimed.declared(
+        "given", "credit", LEARNT, account="acme", claim="R-7", amount_cents=20_000, month="2026-11",
+        expires=claimed.paris("12-31 09:00"),
+    )  # fmt: skip
+    assert learnt(tmp_path, given) == 0
+
+    moved = alone(second_line(capsys.readouterr().out), "given")
+    assert moved[*CLAIM, "credit"] == ("30000/1", "10000/1")
+
+
+def test_late_arrears_block_a_claim(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    owing = claimed.declared(
+        "owing", "arrears", LEARNT, account="acme", spans=((claimed.BEGAN, claimed.AS_OF),)
+    )
+    assert learnt(tmp_path, owing) == 0
+
+    moved = alone(second_line(capsys.readouterr().out), "owing")
+    assert moved[*CLAIM, "state"] == ("due", "blocked")
+    assert moved[*CLAIM, "needs", "no-arrears", "met"] == (True, False)
+
+
+def test_a_late_notice_moves_what_is_reserved_and_a_late_ticket_what_may_be_claimed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each without the other."""
+    assert learnt(tmp_path, FORGOTTEN_NOTICE, FORGOTTEN_TICKET) == 0
+    told = second_line(capsys.readouterr().out)
+
+    outage = f"balancer/balancer@{claimed.FORGOTTEN - MINUTE}"
+    assert alone(told, "notice-2")["reservations", outage, "notices"] == ([], ["notice-2"])
+    assert ("tickets", "ticket-2") in alone(told, "ticket-2")
+
+
+def test_what_a_late_fact_moves_of_a_claim_is_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owing = claimed.declared(
+        "owing", "arrears", LEARNT, account="acme", spans=((claimed.BEGAN, claimed.AS_OF),)
+    )
+    note = claimed.declared("note", "note", LEARNT, text="nothing in particular")
+    assert learnt(tmp_path, owing, note, form="--utc") == 0
+
+    by_itself = " ".join(capsys.readouterr().out.split("What each of these facts moves")[1].split())
+    of_owing, of_note = by_itself.split("declared: arrears owing")[1].split("declared: note note")
+    assert "state: due, now blocked" in of_owing
+    assert "moves nothing" not in of_owing
+    assert of_note.endswith("moves nothing by the readings in force")
+
+
+def test_what_moves_because_time_has_passed_is_not_put_down_to_a_fact(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two weeks later nothing can be claimed any more, whatever was declared since."""
+    note = claimed.declared("note", "note", LEARNT, text="nothing in particular")
+    assert learnt(tmp_path, note, at=claimed.AS_OF + 14 * 24 * HOUR) == 0
+
+    told = second_line(capsys.readouterr().out)
+    moved = {fact["fact"]: changes for fact, changes in told["alone"]}
+    assert moved["all lines"] == moved["declaration"] == []
+    assert ["claims", CLAIM[1], "state"] in [change["what"] for change in moved["as_of"]]
 
 
 # ------------------------------------------------------------------------------------------- explain --diff
