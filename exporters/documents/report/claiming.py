@@ -1,15 +1,16 @@
 """What is reserved, and what a claim comes to: base, formula, caps, references, and what it waives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from collector.core.attainment import Attainment
 from collector.core.claim import Claim, Need
-from collector.core.contract import Penalty
+from collector.core.contract import Choice, Penalty
 from collector.core.credit import Cents, books, share_of_base
 from collector.core.record import Declaration
 from collector.core.reservation import Coverage
 from collector.core.timeline import duration
-from exporters.documents import asking
+from exporters.documents import asking, caps
+from exporters.documents.caps import Cap
 from exporters.documents.report.blocks import Bill, Block, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.voice import Voice
@@ -243,51 +244,74 @@ def _of_invoices(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
 
 def _caps(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
     yield heading(voice("caps-heading"), 2)
-    ground = report.account.ground
-    known = books(one.account, ground.declarations, ground.calendar)
-    together = [c for c in report.settlement.claims if c.account == one.account and c.state == "due"]
-    bill = Bill()
     if penalty.cap_of_invoice is not None and one.after_invoice_cap is not None:
-        share = voice.digits(penalty.cap_of_invoice)
-        yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
-        for month, part in one.parts.items():
-            invoice = known.invoiced(month) or Cents(0)
-            asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
-            limit, spent = invoice * penalty.cap_of_invoice, known.credited(month)
-            bill.row("", voice("asked-for-month", month=month), voice.money(part))
-            bill.row(
-                "≤",
-                voice("room", share=share, month=month),
-                voice.money(max(limit - spent, Cents(0))),
-                [
-                    voice(
-                        "room-of",
-                        share=share,
-                        invoice=voice.money(invoice),
-                        limit=voice.money(limit),
-                        spent=voice.money(spent),
-                        asked=voice.money(asked),
-                    ),
-                ],
-            )
-        bill.total(voice("after-invoice-cap"), voice.money(one.after_invoice_cap))
+        yield from _of_invoice(one, penalty, report, voice)
     if one.credit is not None:
-        reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
-        choice = report.account.readings["cap-period"]
-        base = voice.money((one.base.amount or Cents(0)) * penalty.cap_of_base)
-        bill.row(
-            "≤",
-            voice(
-                "cap-of-base", clause=voice.clause(penalty.clause), share=voice.digits(penalty.cap_of_base)
-            ),
-            base,
-            [voice.reading(reading, choice)],
-        )
-        bill.total(voice("credit-left"), voice.money(one.credit))
-        yield bill.block()
+        yield from _of_base(one, penalty, report, voice)
         yield say(voice("shared"), "quiet")
     else:
         yield say(credit(report, one, voice), "unsure")
+
+
+def _of_invoice(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """Clause 8, month by month: what it allows, what is taken of that already, and what is left of this."""
+    assert penalty.cap_of_invoice is not None
+    ground = report.account.ground
+    known = books(one.account, ground.declarations, ground.calendar)
+    share = voice.digits(penalty.cap_of_invoice)
+    yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
+    found = caps.of_invoices(one, penalty, report.context)
+    after = Bill()
+    for k, (month, cap) in enumerate(found.items()):
+        invoice = voice.money(known.invoiced(month) or Cents(0))
+        left = voice("left-of-month", month=month) if len(found) > 1 else voice("after-invoice-cap")
+        yield _shared(voice("cap-month", share=share, month=month, invoice=invoice), cap, left, voice)
+        after.row("+" if k else "", left, voice.money(cap.left))
+    if len(found) > 1:
+        after.total(voice("after-invoice-cap"), voice.money(one.after_invoice_cap or Cents(0)))
+        yield after.block()
+
+
+def _of_base(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """Annex B: the base, over what the reading `cap-period` says."""
+    reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
+    choice, share = report.account.readings["cap-period"], voice.digits(penalty.cap_of_base)
+    says = voice.reading(reading, choice)
+    yield say(voice("cap-of-base", clause=voice.clause(penalty.clause), share=share, says=says))
+    whose, cap = caps.of_base(one, penalty, report.context)
+    word = "own" if whose is one else "least"
+    allowed = voice(f"cap-base-{word}", share=share, claim=whose.id)
+    yield _CAPPED[choice](allowed, cap, voice("credit-left"), voice)
+    assert cap.left == one.credit
+
+
+def _shared(allowed: str, cap: Cap, left: str, voice: Voice) -> Block:
+    """What a cap allows, less what is taken of it already, and what of the rest is for this claim."""
+    asked, part, room = (voice.money(cents) for cents in (cap.asked, cap.part, cap.room))
+    word = "fits" if cap.fits else "shared"
+    bill = Bill()
+    bill.row("", allowed, voice.money(cap.limit))
+    bill.row("−", voice("cap-spent"), voice.money(cap.spent))
+    bill.total(voice("cap-room" if cap.spent <= cap.limit else "cap-overspent"), room)
+    bill.row("", voice("cap-asked"), part, [voice(f"cap-{word}", asked=asked, part=part, room=room)])
+    bill.total(left, voice.money(cap.left))
+    return bill.block()
+
+
+def _alone(allowed: str, cap: Cap, left: str, voice: Voice) -> Block:
+    """The same of a cap that this claim has for itself."""
+    bill = Bill()
+    bill.row("", allowed, voice.money(cap.limit))
+    bill.row("", voice("cap-asked"), voice.money(cap.part))
+    bill.total(left, voice.money(cap.left))
+    return bill.block()
+
+
+_CAPPED: Mapping[Choice, Callable[[str, Cap, str, Voice], Block]] = {
+    "rolling-year": _shared,
+    "claim": _alone,
+}
+"""How each choice of the reading `cap-period` is written out."""
 
 
 def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block]:

@@ -1,0 +1,134 @@
+"""Whoever reads a report against its author can redo its sums, and finds no sentence in it that is not so."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+
+from exporters.documents import claim as on_screen
+from exporters.documents.page import Page
+from exporters.documents.report import LANGUAGES, Language, ReportFacts, content
+from exporters.documents.report.blocks import Block
+from exporters.documents.report.voice import Voice
+from tests.exporters.documents.report.test_scenarios import TOLD, reports
+from tests.scenario.answers import drawn
+from tests.scenario.story import understood
+from tests.scenario.told import Told
+
+
+@cache
+def scenario(name: str) -> Told:
+    """A scenario of the files."""
+    (told,) = (one.values[0] for one in TOLD if one.id == name)
+    assert isinstance(told, Told)
+    return told
+
+
+def claims(told: Told, **other: Any) -> Sequence[ReportFacts]:
+    """The reports on the claims of a scenario, or of one that says something else here and there."""
+    found = understood(msgspec.structs.replace(told, **other))
+    question, _ = found.asked[0]
+    return [one for one in reports(found, question, drawn(found, question)) if one.kind == "claim"]
+
+
+def speaking(report: ReportFacts, language: Language) -> Voice:
+    return Voice(language, report.context.where, report.context.contract)
+
+
+def blocks(report: ReportFacts, language: Language) -> Sequence[Block]:
+    return [*content(report, speaking(report, language))]
+
+
+def text(report: ReportFacts, language: Language) -> str:
+    """All words of a report."""
+    return plain(" ".join(map(str, blocks(report, language))))
+
+
+def screen(report: ReportFacts) -> str:
+    """The claim of a report as the terminal has it."""
+    assert report.claim is not None
+    page = Page(110)
+    on_screen.explain(page, report.claim, report.context)
+    return " ".join(page.text().split())
+
+
+def plain(text: str) -> str:
+    return text.replace("\xa0", " ").replace("\\xa0", " ")
+
+
+# --------------------------------------------------------------------------------------------------- the caps
+
+CAPPED = {
+    # Of a base of 10 000, 9 500 are credited: 500 are left of the 800 that are asked for.
+    "All penalties of a rolling year together stay under the average month": [
+        ("3 000.00", "0.00", "3 000.00", "800.00", "800.00"),
+        ("10 000.00", "9 500.00", "500.00", "800.00", "500.00"),
+    ],
+    # An earlier claim has asked for 2 500 of the 3 000 of August.
+    "A second claim for incidents of the same month gets what the first left of thirty per cent of its "
+    "invoice": [
+        ("3 000.00", "2 500.00", "500.00", "1 800.00", "500.00"),
+        ("10 000.00", "2 500.00", "7 500.00", "500.00", "500.00"),
+    ],
+    "A window over two months has the caps of both": [
+        ("3 000.00", "0.00", "3 000.00", "400.00", "400.00"),
+        ("300.00", "0.00", "300.00", "400.00", "300.00"),
+        ("10 000.00", "0.00", "10 000.00", "700.00", "700.00"),
+    ],
+    # 9 900 of the smaller base are credited; the other claim has two thirds of the 100 that are left.
+    "cap-period: the smallest average month is the cap where claims have several": [
+        ("39 000.00", "0.00", "39 000.00", "800.00", "800.00"),
+        ("10 000.00", "9 900.00", "100.00", "800.00", "33.33"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", CAPPED)
+def test_every_cap_can_be_redone_from_what_it_allows_and_what_earlier_claims_took(
+    name: str, language: Language
+) -> None:
+    report, *_ = (one for one in claims(scenario(name)) if one.groups[0].one.service in ("s", "balancer"))
+    voice = speaking(report, language)
+    found = [
+        tuple(row["amounts"][0] for row in block["rows"])
+        for block in blocks(report, language)
+        if block["b"] == "sums" and voice("cap-spent") in [row["label"] for row in block["rows"]]
+    ]
+
+    assert [tuple(map(plain, one)) for one in found] == [
+        tuple(f"{one} EUR" if language == "en" else f"{one.replace('.', ',')} €" for one in each)
+        for each in CAPPED[name]
+    ]
+
+
+def test_a_share_of_what_is_left_is_told_with_the_division_that_it_is() -> None:
+    (report,) = claims(scenario("All penalties of a rolling year together stay under the average month"))
+
+    assert "all of them ask for 800.00 EUR, so that each gets its share: " in text(report, "en")
+    assert "800.00 EUR × 500.00 EUR / 800.00 EUR" in text(report, "en")
+    assert "800,00 € × 500,00 € / 800,00 €" in text(report, "fr")
+
+
+def test_where_more_is_credited_than_a_cap_allows_the_sum_says_why_nothing_is_left() -> None:
+    name = (
+        "Where more was credited for a month than thirty per cent of its invoice, nothing is left, and "
+        "nothing is owed"
+    )
+    (report,) = claims(scenario(name))
+
+    assert "nothing, as more is taken already" in text(report, "en")
+    assert "rien, car davantage est déjà pris" in text(report, "fr")
+    assert "left for all claims of the account, as more is taken than that" in screen(report)
+
+
+def test_a_cap_that_each_claim_has_for_itself_is_not_said_to_have_been_used() -> None:
+    name = "cap-period: credits of a rolling year stay under the average month together, or each claim does"
+    report, *_ = claims(scenario(name), readings={**scenario(name).readings, "cap-period": "claim"})
+    *_, last = (one for one in blocks(report, "en") if one["b"] == "sums" and one["amounts"] == 1)
+
+    assert [row["label"] for row in last["rows"]] == [
+        "100 % of the base".replace(" %", "\xa0%"), "asked for by this claim", "credit",
+    ]  # fmt: skip
