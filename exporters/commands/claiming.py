@@ -197,7 +197,8 @@ def _list(drawn: _Settled, where: tzinfo) -> None:
         for part in amounts.claim(one, claims, ground, where, named=True):
             out.print(part)
     if not claims:
-        out.print("\nNothing is missed on downtime that was reserved and told of.")
+        words = " and ".join(asking.conditions(ground))
+        out.print(f"\nNothing is missed on downtime that was {words}." if words else "\nNothing is missed.")
     for sums in asking.accounts(claims):
         out.print("", amounts.summed(sums, ground), sep="\n")
     if drawn.on_record("claim"):

@@ -143,7 +143,8 @@ def _readings(context: Context) -> str:
 
 def _counted(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
     page.heading(f"{next(number)}  The downtime that is counted")
-    page.say("Certain, after deductions and grace, reserved in time, told of, and not claimed before:")
+    words = ", ".join(["Certain", "after deductions and grace", *asking.conditions(context.account.ground)])
+    page.say(f"{words}, and not claimed before:")
     for span in one.counted:
         page.say(context.span(span), 5, hang=2)
     total = duration(one.counted)

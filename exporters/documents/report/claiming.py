@@ -152,7 +152,8 @@ def told_of(report: ReportFacts, one: Claim, voice: Voice) -> str:
         if need.what in ("reservations", "ticket"):
             said = (report.context.declarations[id] for id in need.by)
             ids = ", ".join(d.number or d.id for d in said)
-            told.append(voice(f"by-{need.what}" if ids else f"no-{need.what}", ids=ids))
+            none = f"unneeded-{need.what}" if asking.not_needed(need) else f"no-{need.what}"
+            told.append(voice(f"by-{need.what}" if ids else none, ids=ids))
     return voice.join(told)
 
 
@@ -321,11 +322,12 @@ def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block
         told = [
             voice("labelled", name=id, told=_dated(report.context.declarations[id], voice)) for id in need.by
         ]
+        none = asking.not_needed(need)
         rows.append(
             [
                 voice.term("need", need.what),
-                voice("need-met" if met(need) else "need-missing"),
-                voice.join(told),
+                voice("need-none" if none else "need-met" if met(need) else "need-missing"),
+                voice("need-as-read") if none else voice.join(told),
             ]
         )
     yield table([voice(f"heads.{head}") for head in ("need", "met", "reference")], rows, [4, 0, 6])

@@ -60,6 +60,11 @@ def plain(text: str) -> str:
 
 # --------------------------------------------------------------------------------------------------- the caps
 
+SECOND = (
+    "A second claim for incidents of the same month gets what the first left of thirty per cent of its "
+    "invoice"
+)
+
 CAPPED = {
     # Of a base of 10 000, 9 500 are credited: 500 are left of the 800 that are asked for.
     "All penalties of a rolling year together stay under the average month": [
@@ -67,8 +72,7 @@ CAPPED = {
         ("10 000.00", "9 500.00", "500.00", "800.00", "500.00"),
     ],
     # An earlier claim has asked for 2 500 of the 3 000 of August.
-    "A second claim for incidents of the same month gets what the first left of thirty per cent of its "
-    "invoice": [
+    SECOND: [
         ("3 000.00", "2 500.00", "500.00", "1 800.00", "500.00"),
         ("10 000.00", "2 500.00", "7 500.00", "500.00", "500.00"),
     ],
@@ -132,3 +136,48 @@ def test_a_cap_that_each_claim_has_for_itself_is_not_said_to_have_been_used() ->
     assert [row["label"] for row in last["rows"]] == [
         "100 % of the base".replace(" %", "\xa0%"), "asked for by this claim", "credit",
     ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- what is not needed
+
+NIMBUS = "Nimbus: one microsecond more is the first tier"
+
+
+def rows(report: ReportFacts, language: Language) -> dict[str, Sequence[str]]:
+    """The list of needs: each with what is said of it."""
+    voice = speaking(report, language)
+    heads = [voice("heads.need"), voice("heads.met"), voice("heads.reference")]
+    (found,) = (one for one in blocks(report, language) if one["b"] == "table" and one["head"] == heads)
+    return {name: told for name, *told in found["rows"]}
+
+
+@pytest.mark.parametrize("readings", [{"ticket": "support-only"}, {}])
+def test_a_ticket_that_is_not_needed_is_not_said_to_be_there(readings: dict[str, str]) -> None:
+    name = SECOND if readings else NIMBUS
+    (report,) = claims(scenario(name), readings=readings, ticketed=False)
+
+    assert rows(report, "en")["a complete ticket"] == ["none needed", "as the contract is read here"]
+    assert rows(report, "fr")["un ticket complet"] == ["non requis", "selon la lecture retenue du contrat"]
+    assert "no ticket, as none is needed the way the contract is read here" in text(report, "en")
+    assert "aucun ticket, et aucun n'est requis selon la lecture retenue" in text(report, "fr")
+    assert "a complete ticket: none needed, as the contract is read here" in screen(report)
+    assert "told of" not in screen(report)
+
+
+def test_a_notice_that_is_not_needed_is_not_said_to_be_there_either() -> None:
+    (report,) = claims(scenario(NIMBUS))
+
+    assert "Certain, after deductions and grace, and not claimed before:" in screen(report)
+    assert "no notice, as none is needed" in text(report, "en")
+    assert "aucun avis de réserve, et aucun n'est requis" in text(report, "fr")
+    assert [told[0] for name, told in rows(report, "en").items() if "reservations" in name] == ["none needed"]
+
+
+def test_a_ticket_that_is_needed_is_told_of_as_before() -> None:
+    (report,) = claims(scenario(SECOND))
+
+    assert rows(report, "en")["a complete ticket"][0] == "yes"
+    assert (
+        "Certain, after deductions and grace, reserved in time, told of, and not claimed before:"
+        in screen(report)
+    )
