@@ -135,7 +135,11 @@ def _credit(one: Claim, context: Context) -> str:
 def _readings(context: Context) -> str:
     safe = context.contract.all_safe()
     moved = [f"{id} = {choice}" for id, choice in context.account.readings.items() if choice != safe[id]]
-    return f"all safe but {', '.join(moved)}" if moved else "all safe: each as it gives the customer least"
+    return (
+        f"all safe but {', '.join(moved)}"
+        if moved
+        else "all safe: each, by itself, the stricter one against the customer"
+    )
 
 
 # ------------------------------------------------------------------------------------ 2, what is counted

@@ -368,7 +368,9 @@ def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     moved = [id for id, choice in context.account.readings.items() if choice != safe[id]]
     by_id = {reading.id: reading for reading in context.contract.readings}
     named = (voice("reading-of", id=id, clause=voice.clause(by_id[id].clause)) for id in moved if id in by_id)
-    yield say(voice("readings-moved", which=", ".join(named)) if moved else voice("readings-safe"))
+    force = voice("readings-moved", which=", ".join(named)) if moved else voice("readings-safe")
+    # Moved together, readings can come to less than in force: nothing is said here of all of them at once.
+    yield say(f"{force} {voice('readings-alone')}")
     figures = [(g.one.commitment, g.one.service, g.one.window) for g in report.groups]
     rows = []
     for effect in context.effects:

@@ -181,3 +181,23 @@ def test_a_ticket_that_is_needed_is_told_of_as_before() -> None:
         "Certain, after deductions and grace, reserved in time, told of, and not claimed before:"
         in screen(report)
     )
+
+
+# ---------------------------------------------------------------------------------------------- the readings
+
+
+def test_readings_are_not_said_to_be_the_least_that_any_combination_of_them_comes_to() -> None:
+    """One penalty for the resource that lost least is not the least, once another reading picks another."""
+    (report,) = claims(scenario(SECOND), readings={}, ticketed=True)
+
+    for words, strict, together in (
+        (text(report, "en"), "the stricter one against the customer, each clause taken by itself.",
+         "several at once can come to other sums"),
+        (text(report, "fr"), "la plus stricte contre le client, chaque clause étant prise à part.",
+         "plusieurs à la fois peuvent donner d'autres montants"),
+    ):  # fmt: skip
+        assert strict in words
+        assert together in words
+        assert "owed no less" not in words
+        assert "pas dû moins" not in words
+    assert "least" not in screen(report)
