@@ -168,7 +168,7 @@ def _calculation(page: Page, one: Claim, penalty: Penalty, context: Context, num
     assert attained is not None
     agreed, lost = show.grouped(found.agreed), show.grouped(found.claimable.amount)
     page.heading(f"{next(number)}  The calculation ({clause(penalty.clause)})")
-    page.fact("promised", f"{show.digits(found.target)}, exactly {fraction(found.target)}")
+    page.fact("promised", f"{show.promise(found.target)}, exactly {fraction(found.target)}")
     page.fact("agreed time", f"{agreed} µs")
     page.fact("kept", f"({agreed} - {lost}) / {agreed} = {fraction(attained)} = {show.digits(attained)}")
     page.gap()
@@ -203,7 +203,7 @@ def _shortfall(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterat
 def _tiers(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:  # noqa: ARG001
     for tier in penalty.tiers:
         below = "below" if attained < tier.below else "not below"
-        yield f"{below} {show.digits(tier.below)}: {show.digits(tier.credit)} of the base"
+        yield f"{below} {show.promise(tier.below)}: {show.promise(tier.credit)} of the base"
     yield f"The last step that it is below counts: {fraction(share_of_base(target, attained, penalty))}"
 
 
@@ -253,7 +253,7 @@ def _of_invoice(page: Page, one: Claim, penalty: Penalty, context: Context) -> N
     """Clause 8: month by month, shared by all claims of the account in proportion."""
     assert penalty.cap_of_invoice is not None
     known = _books(one, context.account.ground)
-    share, named = show.digits(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
+    share, named = show.promise(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
     page.say(
         f"{_upper(named)}: all penalties together at most {share} of the invoice of the month "
         "of the incidents, shared in proportion."
@@ -295,7 +295,7 @@ def _of_base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None
     says = reading.says_safe if chosen == reading.safe else reading.says_arguable
     page.say(f"{_upper(clause(penalty.clause))}: {says} (reading cap-period = {chosen}).")
     whose, cap = caps.of_base(one, penalty, context)
-    allowed = f"{show.digits(penalty.cap_of_base)} of the base"
+    allowed = f"{show.promise(penalty.cap_of_base)} of the base"
     if chosen == "claim":
         page.say(f"{allowed}: {_money(cap.limit, context)}", 5)
     else:

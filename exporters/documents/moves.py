@@ -153,7 +153,7 @@ def _ratio(path: Sequence[str], value: str) -> str:
     ratio = Fraction(value)
     if path[0] == "claims" and path[-1] not in ("attained", "target"):
         return f"{value} cents" if ratio.denominator > 1 else f"{ratio} cents"
-    return show.digits(ratio)
+    return show.promise(ratio) if path[-1] == "target" else show.digits(ratio)
 
 
 BRIEF = (

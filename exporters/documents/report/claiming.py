@@ -189,7 +189,7 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
     rows = [
         (
             voice("label-promised"),
-            voice("exactly", share=voice.digits(found.target), exact=fraction(found.target)),
+            voice("exactly", share=voice.promise(found.target), exact=fraction(found.target)),
         ),
         (voice("label-kept"), voice("exactly", share=voice.digits(attained), exact=fraction(attained))),
     ]
@@ -209,7 +209,7 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
             ),
         ]
     else:
-        steps = (f"< {voice.digits(t.below)}: {voice.digits(t.credit)}" for t in penalty.tiers)
+        steps = (f"< {voice.promise(t.below)}: {voice.promise(t.credit)}" for t in penalty.tiers)
         rows.append((voice("label-formula"), voice("formula-tiers", steps=voice.join(steps))))
         rows.append((voice("label-of-base"), fraction(share_of_base(found.target, attained, penalty))))
     if one.share != share_of_base(found.target, attained, penalty):
@@ -259,7 +259,7 @@ def _of_invoice(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice)
     assert penalty.cap_of_invoice is not None
     ground = report.account.ground
     known = books(one.account, ground.declarations, ground.calendar)
-    share = voice.digits(penalty.cap_of_invoice)
+    share = voice.promise(penalty.cap_of_invoice)
     yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
     found = caps.of_invoices(one, penalty, report.context)
     after = Bill()
@@ -276,7 +276,7 @@ def _of_invoice(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice)
 def _of_base(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
     """Annex B: the base, over what the reading `cap-period` says."""
     reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
-    choice, share = report.account.readings["cap-period"], voice.digits(penalty.cap_of_base)
+    choice, share = report.account.readings["cap-period"], voice.promise(penalty.cap_of_base)
     says = voice.reading(reading, choice)
     yield say(voice("cap-of-base", clause=voice.clause(penalty.clause), share=share, says=says))
     whose, cap = caps.of_base(one, penalty, report.context)

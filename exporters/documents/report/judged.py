@@ -46,10 +46,10 @@ def _promised(report: ReportFacts, group: Group, voice: Voice) -> Iterator[Block
     start, end = one.window.span
     own = ""
     if commitment.target is not None and one.target != commitment.target:
-        own = voice("target-own", terms=voice.digits(commitment.target))
+        own = voice("target-own", terms=voice.promise(commitment.target))
     rows = [
         ("label-commitment", voice("commitment", id=one.commitment, clause=voice.clause(commitment.clause))),
-        ("label-target", voice("target", share=voice.digits(one.target), exact=fraction(one.target)) + own),
+        ("label-target", voice("target", share=voice.promise(one.target), exact=fraction(one.target)) + own),
         ("label-over", voice.term("length-of", commitment.window)),
         ("label-service", voice("service", name=rules.name, account=rules.account, region=rules.region)),
         ("label-window", voice(f"window-{one.window.kind}")),

@@ -160,7 +160,7 @@ def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
         "promised",
         provider=report.context.contract.provider,
         clause=voice.clause(commitment.clause),
-        target=voice.digits(one.target),
+        target=voice.promise(one.target),
         over=voice.term("length-of", commitment.window),
     )
     if figure.best is None or figure.worst is None:
@@ -205,7 +205,7 @@ def _answer(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str, Style
     yield voice("label-service"), one.service, ""
     yield (
         voice("label-promised"),
-        voice("exactly", share=voice.digits(one.target), exact=fraction(one.target)),
+        voice("exactly", share=voice.promise(one.target), exact=fraction(one.target)),
         "",
     )
     yield voice("label-measured"), voice.bounds(figure.worst, figure.best), ""
@@ -247,7 +247,7 @@ def _figures(report: ReportFacts, voice: Voice) -> Iterator[Block]:
             [
                 one.service,
                 names,
-                voice.digits(one.target),
+                voice.promise(one.target),
                 voice.bounds(figure.worst, figure.best),
                 voice(f"verdict-{word}" if report.judges(one) else f"verdict-here-{word}"),
                 voice.long(figure.amount),

@@ -154,9 +154,13 @@ class Voice:
 
     # --------------------------------------------------------------------------------------------- numbers
 
-    def digits(self, ratio: Fraction, digits: int = show.DIGITS) -> str:
+    def digits(self, ratio: Fraction) -> str:
         """A share of something, cut and never rounded (clause 24)."""
-        return self._written(show.digits(ratio, digits))
+        return self._written(show.digits(ratio))
+
+    def promise(self, ratio: Fraction) -> str:
+        """A share that the contract names, with every digit that it names."""
+        return self._written(show.promise(ratio))
 
     def bounds(self, worst: Fraction | None, best: Fraction | None) -> str:
         """From the worst to the best that a share may be."""
