@@ -76,9 +76,12 @@ def _worth(page: Page, one: Claim, context: Context, number: Iterator[int]) -> N
 def _state(one: Claim, context: Context) -> str:
     match one.state:
         case "due":
-            missing = asking.lacking(one)
-            lacks = f"What is missing: {', '.join(missing)}." if missing else "Nothing is missing."
-            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {lacks}"
+            missing, waits = asking.lacking(one), _waits(one, context) if one.credit is None else ""
+            lacks = [f"What is missing: {', '.join(missing)}."] if missing else []
+            if waits:
+                lacks.append(f"The amount waits for what is not invoiced: {waits}.")
+            told = " ".join(lacks) or "Nothing is missing."
+            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {told}"
         case "late":
             return "Nobody claimed this in time: under the readings in force nothing can be asked for it."
         case "blocked":
@@ -128,8 +131,12 @@ def _credit(one: Claim, context: Context) -> str:
         return f"{_money(one.credit, context)} without VAT, rounded down"
     if one.state != "due":
         return "none"
-    waits = asking.waiting_for(context.settlement.claims, one.account, context.account.ground)
-    return f"unknown until invoiced: {', '.join(waits)}"
+    return f"unknown until invoiced: {_waits(one, context)}"
+
+
+def _waits(one: Claim, context: Context) -> str:
+    """The months that its amount waits for."""
+    return ", ".join(asking.waiting_for(context.settlement.claims, one.account, context.account.ground))
 
 
 def _readings(context: Context) -> str:

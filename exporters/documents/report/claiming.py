@@ -1,6 +1,6 @@
 """What is reserved, and what a claim comes to: base, formula, caps, references, and what it waives."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from collector.core.attainment import Attainment
 from collector.core.claim import Claim, Need
@@ -65,7 +65,7 @@ def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
     """The claim, from what is asked for to what is given up by it."""
     penalty = report.context.contract.penalty
     yield heading(voice("claim-heading"))
-    yield say(state(one, voice))
+    yield say(state(report, one, voice))
     yield facts(
         [
             (voice("label-claim"), one.id),
@@ -82,11 +82,11 @@ def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
     yield from _waived(report, voice)
 
 
-def state(one: Claim, voice: Voice) -> str:
+def state(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """Whether it may be claimed, and what is missing."""
     match one.state:
         case "due":
-            return f"{voice('claim-due', at=voice.until(one.due.safe))} {completeness(one, voice)}"
+            return f"{voice('claim-due', at=voice.until(one.due.safe))} {completeness(report, one, voice)}"
         case "late":
             return voice("claim-late")
         case "blocked":
@@ -94,16 +94,29 @@ def state(one: Claim, voice: Voice) -> str:
             return voice("claim-blocked", against=voice.join(against))
 
 
-def completeness(one: Claim, voice: Voice) -> str:
+def completeness(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """What is missing, and what follows from that."""
     missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
-    return voice("lacks", what=", ".join(missing)) if missing else voice("lacks-nothing")
+    if missing:
+        return voice("lacks", what=", ".join(missing))
+    months = ", ".join(_waits(report, one))
+    return voice("lacks-amount", months=months) if months else voice("lacks-nothing")
 
 
-def complete(one: Claim, voice: Voice) -> str:
+def complete(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """The same in a word."""
     missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
-    return voice("complete-not", what=", ".join(missing)) if missing else voice("complete-whole")
+    if missing:
+        return voice("complete-not", what=", ".join(missing))
+    months = ", ".join(_waits(report, one))
+    return voice("complete-amount", months=months) if months else voice("complete-whole")
+
+
+def _waits(report: ReportFacts, one: Claim) -> Sequence[str]:
+    """The months that its amount waits for: a claim that asks for no sum yet is not complete."""
+    if one.credit is not None:
+        return ()
+    return asking.waiting_for(report.settlement.claims, one.account, report.account.ground)
 
 
 def by_when(report: ReportFacts, one: Claim, voice: Voice) -> str:
@@ -177,8 +190,7 @@ def credit(report: ReportFacts, one: Claim, voice: Voice) -> str:
         return voice("credit", amount=voice.money(one.credit))
     if one.state != "due":
         return voice("none")
-    waits = asking.waiting_for(report.settlement.claims, one.account, report.account.ground)
-    return voice("credit-unknown", months=", ".join(waits))
+    return voice("credit-unknown", months=", ".join(_waits(report, one)))
 
 
 def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:

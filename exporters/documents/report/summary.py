@@ -184,12 +184,12 @@ def _owed(report: ReportFacts, voice: Voice) -> str:
     penalty = report.context.contract.penalty
     clause = "" if penalty is None else voice.clause(penalty.clause)
     if claim.state != "due":
-        return claiming.state(claim, voice)
+        return claiming.state(report, claim, voice)
     word = "owed" if claim.credit is not None else "owed-unknown"
     told = voice(
         word, clause=clause, credit=claiming.credit(report, claim, voice), at=voice.until(claim.due.safe)
     )
-    return f"{told} {claiming.completeness(claim, voice)}"
+    return f"{told} {claiming.completeness(report, claim, voice)}"
 
 
 # ------------------------------------------------------------------------------------------------- the table
@@ -226,8 +226,8 @@ def _claimed(report: ReportFacts, claim: Claim, voice: Voice) -> Iterator[tuple[
     if how:
         yield voice("label-how"), how, ""
     if claim.state == "due":
-        whole = all(claiming.met(need) for need in claim.needs)
-        yield voice("label-complete"), claiming.complete(claim, voice), "" if whole else "unsure"
+        whole = claim.credit is not None and all(claiming.met(need) for need in claim.needs)
+        yield voice("label-complete"), claiming.complete(report, claim, voice), "" if whole else "unsure"
         yield voice("label-claim-by"), claiming.by_when(report, claim, voice), ""
         yield voice("label-latest"), claiming.at_the_latest(report, claim, voice), ""
     yield voice("label-told-of"), claiming.told_of(report, claim, voice), ""

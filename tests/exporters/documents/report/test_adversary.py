@@ -201,3 +201,25 @@ def test_readings_are_not_said_to_be_the_least_that_any_combination_of_them_come
         assert "owed no less" not in words
         assert "pas dû moins" not in words
     assert "least" not in screen(report)
+
+
+# -------------------------------------------------------------------------------------------- not yet known
+
+
+def test_a_claim_whose_amount_is_not_known_is_not_called_complete() -> None:
+    name = (
+        "A window over two months is split by counted time, and is unknown while one of them is not invoiced"
+    )
+    (report,) = claims(scenario(name))
+    en, fr = text(report, "en"), text(report, "fr")
+
+    assert "Nothing else is missing, but the amount waits for what is not invoiced yet: 2026-09." in en
+    assert "not yet: the amount waits for what is not invoiced yet: 2026-09" in en
+    assert "the claim is complete" not in en
+    assert (
+        "Il ne manque rien d'autre, mais le montant attend ce qui n'est pas encore facturé : 2026-09." in fr
+    )
+    assert "la demande est complète" not in fr
+    assert (
+        "What is missing: an evidence bundle. The amount waits for what is not invoiced: 2026-09."
+    ) in screen(report)
