@@ -112,7 +112,7 @@ def _measured(page: Page, one: Attainment, context: Context) -> None:
         Row("", "UP: answered", one.up),
         Row("+", "DOWN: failed, for certain", one.down),
         Row("+", "EDGE: may have been down", one.edge),
-        Row("+", "UNKNOWN: nobody looked, or nobody could", one.unknown),
+        *finding.unknown_rows("UNKNOWN: nobody looked, or nobody could", one, context),
         RULE,
         Row("=", "agreed time" if one.excluded else "the window", one.up + one.down + one.edge + one.unknown),
     ]

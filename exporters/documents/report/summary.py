@@ -6,7 +6,7 @@ from collector.core.attainment import Attainment
 from collector.core.claim import Claim
 from collector.core.record import Outcome
 from collector.core.timeline import Span, duration
-from exporters.documents import show
+from exporters.documents import blindness, show
 from exporters.documents.report import claiming, setting
 from exporters.documents.report.blocks import Block, Style, answer, facts, heading, say, table
 from exporters.documents.report.facts import ReportFacts
@@ -52,7 +52,7 @@ def _about(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str]]:
         looked = setting.watchers(report)
         yield voice("label-address"), voice.join(setting.addresses(report, looked, voice)) or "—"
     for group in report.groups[:1]:
-        yield voice("label-coverage"), setting.covered(group.one, voice)
+        yield voice("label-coverage"), setting.covered(report, group.one, voice)
     yield voice("label-vouched"), setting.vouched(report, voice)
     yield voice("label-provider"), contract.provider
     yield voice("label-contract"), _contract(report, voice)
@@ -173,7 +173,14 @@ def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
         window=voice.when(one.window.span),
         counted=voice.long(figure.amount),
     )
-    return f"{promised} {kept}"
+    return " ".join(part for part in (promised, kept, _to_come(report, one, voice)) if part)
+
+
+def _to_come(report: ReportFacts, one: Attainment, voice: Voice) -> str:
+    ahead = blindness.to_come(one, report.account)
+    if not ahead:
+        return ""
+    return voice("still-to-come", amount=voice.long(ahead), at=voice.moment(report.account.as_of))
 
 
 def _owed(report: ReportFacts, voice: Voice) -> str:

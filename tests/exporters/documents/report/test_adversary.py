@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from exporters.documents import claim as on_screen
+from exporters.documents import ledger
 from exporters.documents.page import Page
 from exporters.documents.report import LANGUAGES, Language, ReportFacts, content
 from exporters.documents.report.blocks import Block
@@ -223,3 +224,44 @@ def test_a_claim_whose_amount_is_not_known_is_not_called_complete() -> None:
     assert (
         "What is missing: an evidence bundle. The amount waits for what is not invoiced: 2026-09."
     ) in screen(report)
+
+
+# -------------------------------------------------------------------------------------------- still to come
+
+
+def test_what_is_still_to_come_is_not_told_as_time_in_which_nobody_looked() -> None:
+    """Drawn on 20 April: ten days and more of April had not passed yet."""
+    told = scenario(NIMBUS)
+    asked = [msgspec.structs.replace(one, claims=None, total=None) for one in told.expected]
+    (report,) = claims(told, as_of="2026-04-20 12:00", expected=asked)
+    en, fr = text(report, "en"), text(report, "fr")
+
+    assert "10 d 12 h of it is still to come after 20 April 2026, 12:00:00 (UTC+02:00), which counts" in en
+    assert "10 j 12 h en sont encore à venir après le 20 avril 2026 à 12:00:00 (UTC+02:00)" in fr
+    assert "10 d 12 h of it is still to come, and for the other 19 d 11 h 37 min 30 s nobody looked" in en
+    assert "For 19 d 11 h 37 min 30 s, in 2 stretches, nobody looked" in en
+    assert "unknown: still to come after 20 April 2026, 12:00:00 (UTC+02:00)" in en
+    for words in (en, fr):
+        assert "29 d 23 h 37 min 30 s" not in words
+        assert "29 j 23 h 37 min 30 s" not in words
+
+
+def test_the_terminal_tells_what_is_still_to_come_apart_too() -> None:
+    told = scenario(NIMBUS)
+    asked = [msgspec.structs.replace(one, claims=None, total=None) for one in told.expected]
+    (report,) = claims(told, as_of="2026-04-20 12:00", expected=asked)
+    page = Page(110)
+    assert report.claim is not None
+    ledger.explain(page, report.claim.attainment, report.context)
+    words = " ".join(page.text().split())
+
+    assert words.count("UNKNOWN: still to come after 2026-04-20 12:00:00+02:00") == 2
+    assert "10 d 12 h of it is still to come" in words
+    assert "UNKNOWN is 2 stretches" in words
+
+
+def test_a_window_that_is_over_has_nothing_to_come() -> None:
+    (report,) = claims(scenario(NIMBUS))
+
+    assert "still to come after" not in text(report, "en")
+    assert "encore à venir après" not in text(report, "fr")
