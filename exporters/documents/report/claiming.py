@@ -248,7 +248,8 @@ def _of_invoices(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
         bill.row("+", month, voice("not-invoiced"))
     number = len(one.base.months) + len(one.base.missing)
     if one.base.amount is not None:
-        bill.total(voice("base-of", number=number), voice.money(one.base.amount))
+        whole = voice("base-of", number=number) if number > 1 else voice("base-one")
+        bill.total(whole, voice.money(one.base.amount))
     if one.by_formula is not None:
         bill.row("×", voice("label-of-base"), fraction(one.share))
         bill.total(voice("by-formula"), voice.money(one.by_formula))

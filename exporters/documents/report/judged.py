@@ -70,9 +70,13 @@ def _why_this_window(report: ReportFacts, one: Attainment, voice: Voice) -> Iter
     reading = next((r for r in contract.readings if r.id == "window"), None)
     if one.window.kind not in ("worst", "calendar") or reading is None:
         return
+    choice = voice.reading(reading, report.account.readings["window"])
+    if reading.safe == reading.arguable:
+        # The contract itself says which windows it judges: there is nothing to explain or to choose.
+        yield say(voice("window-why-said", clause=voice.clause(reading.clause), choice=choice), "quiet")
+        return
     told = voice(f"window-why-{one.window.kind}", clause=voice.clause(contract.deadlines.claim.clause))
     if report.claim is not None:
-        choice = voice.reading(reading, report.account.readings["window"])
         told += f" {voice('window-of-several', choice=choice, clause=voice.clause(reading.clause))}"
     yield say(told, "quiet")
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from collector.core.contract import READINGS
 from exporters.documents import claim as on_screen
 from exporters.documents import ledger
 from exporters.documents.page import Page
@@ -265,3 +266,49 @@ def test_a_window_that_is_over_has_nothing_to_come() -> None:
 
     assert "still to come after" not in text(report, "en")
     assert "encore à venir après" not in text(report, "fr")
+
+
+# ---------------------------------------------------------------------------------------- another contract
+
+ELSEWHERE = (
+    "CAcm",
+    "48 heures",
+    "48 hours",
+    "SLA5",
+    "deux minutes",
+    "deux premières",
+    "cinquième",
+    "trois fois",
+)
+"""What only the shipped contract says."""
+
+
+def test_a_report_on_another_contract_says_nothing_that_only_the_shipped_one_says() -> None:
+    for report in claims(scenario(NIMBUS)):
+        for language in LANGUAGES:
+            words = [str(one) for one in blocks(report, language) if one["b"] != "drawing"]
+            assert [one for one in words for other in ELSEWHERE if other in one] == []
+
+
+def test_readings_are_told_with_the_terms_of_the_contract_at_hand() -> None:
+    nimbus, shipped = (speaking(claims(scenario(name))[0], "fr") for name in (NIMBUS, SECOND))
+    told = {
+        (one, reading.id): [plain(voice.reading(reading, choice)) for choice in READINGS[reading.id]]
+        for one, voice in (("nimbus", nimbus), ("shipped", shipped))
+        for reading in voice.contract.readings
+    }
+
+    assert any("1 min d'indisponibilité" in says for says in told["nimbus", "grace-kind"])
+    assert any("2 min d'indisponibilité" in says for says in told["shipped", "grace-kind"])
+    assert any("48 heures" in says for says in told["shipped", "reservation-clock"])
+    assert any("30 jours ouvrés" in says for says in told["nimbus", "clear-days"])
+    for (one, _), says in told.items():
+        assert not [other for other in ELSEWHERE if one == "nimbus" and other in " ".join(says)]
+
+
+def test_of_windows_that_the_contract_leaves_no_doubt_of_nothing_is_argued() -> None:
+    (report,) = claims(scenario(NIMBUS))
+
+    assert "Why this one (clause 2): months are those of the calendar." in text(report, "en")
+    assert "may be meant" not in text(report, "en")
+    assert "Pourquoi celle-ci (article 2) : le mois (l'année) civil." in text(report, "fr")
