@@ -48,10 +48,11 @@ def claim(
     start, end = (show.instant(edge, where) for edge in found.window.span)
     yield Text.assemble(f"{found.service}  {one.commitment}  ", state(one))
     kept = "" if found.claimable.best is None else f", attained {show.percent(found.claimable.best)}"
+    target = show.percent(found.target, show.EXACT)
     lines = [
         one.id if named else "",
         f"{one.kind} window from {start} to {end}",
-        f"counted {show.duration(found.claimable.amount)}{kept}, target {show.percent(found.target)}",
+        f"counted {show.duration(found.claimable.amount)}{kept}, target {target}",
         _worth(one, together, ground),
         f"claim by {show.until(one.due.safe, where)}, at the latest {show.until(one.due.latest, where)}",
         f"missing: {', '.join(asking.lacking(one))}" if asking.lacking(one) else "",

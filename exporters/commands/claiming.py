@@ -198,7 +198,8 @@ def _list(drawn: _Settled, where: tzinfo) -> None:
         for part in amounts.claim(one, claims, ground, where, named=True):
             out.print(part)
     if not claims:
-        out.print("\nNothing is missed on downtime that was reserved and told of.")
+        words = " and ".join(asking.conditions(ground))
+        out.print(f"\nNothing is missed on downtime that was {words}." if words else "\nNothing is missed.")
     untold = list(uncounted.untold(drawn.account, drawn.settled))
     if untold:
         out.print("", "Missed on what is reserved, and in no claim:", _untold(untold, drawn), sep="\n")

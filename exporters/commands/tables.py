@@ -212,7 +212,7 @@ def _figures(one: Attainment) -> tuple[str | Text, ...]:
     return (
         _bounds(one.observed),
         _bounds(one.net),
-        show.percent(one.target),
+        show.percent(one.target, show.EXACT),
         _word(one.finding),
         "none" if one.coverage is None else show.percent(one.coverage),
         ", ".join(one.flags),
@@ -232,7 +232,7 @@ def durabilities(account: Account, where: tzinfo) -> Listing:
     table = Listing((*columns, "flags", "lost", "last intact", "first missed"), heading=2)
     for one in account.durability:
         counts = (str(one.written), str(one.kept), str(one.read_back))
-        judged = (show.percent(one.target), _word(one.finding), ", ".join(one.flags))
+        judged = (show.percent(one.target, show.EXACT), _word(one.finding), ", ".join(one.flags))
         head: Sequence[str | Text] = (one.service, one.commitment, one.window.kind, *counts, *judged)
         for lost in one.lost:
             table.add_row(*head, lost.name, _place(lost.intact, where), _place(lost.lost, where))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from collector.core.breach import Ground
+from collector.core.breach import Ground, needs_ticket
 from collector.core.claim import BLOCKING, Claim, Need
 from collector.core.contract import Contract
 from collector.core.credit import Cents, Month, books, by_month
@@ -20,13 +20,30 @@ NEEDS: Mapping[str, str] = {
 """What a claim needs (C5)."""
 
 
+_WRITTEN = ("reservations", "ticket")
+"""Needs that are met by what people wrote, or by nothing where no such thing is needed."""
+
+
+def not_needed(need: Need) -> bool:
+    """Whether nothing meets a need because nothing has to: not the same as being there."""
+    return need.what in _WRITTEN and need.met and not need.by
+
+
+def conditions(ground: Ground) -> list[str]:
+    """What downtime has to be for a claim to count it, in words: nothing of what need not be."""
+    reserved = ground.contract.deadlines.reservation is not None
+    return ["reserved in time"] * reserved + ["told of"] * needs_ticket(ground)
+
+
 def lacking(claim: Claim) -> list[str]:
     """What a claim still needs, in words."""
     return [NEEDS[need.what] for need in claim.needs if not need.met]
 
 
 def referred(need: Need) -> str:
-    """A need with what meets it, or that nothing does."""
+    """A need with what meets it, or that nothing does, or has to."""
+    if not_needed(need):
+        return f"{NEEDS[need.what]}: none needed, as the contract is read here"
     by = f": {', '.join(need.by)}" if need.by else ""
     return f"{NEEDS[need.what]}{by}" if need.met else f"{NEEDS[need.what]}: missing"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from collector.core.account import Account
 from collector.core.attainment import Attainment
 from collector.core.record import Gap, Line, Sample
-from collector.core.timeline import MINUTE, Duration, Span, Spans, difference, spans, union, within
+from collector.core.timeline import MINUTE, Duration, Span, Spans, difference, duration, spans, union, within
 from exporters.documents.words import SHOWN
 
 AFTER: Duration = MINUTE
@@ -55,9 +55,22 @@ class Silence:
 
 
 def unknown(one: Attainment, account: Account) -> Spans:
-    """When a service was UNKNOWN in a window."""
+    """When a service was UNKNOWN in a window, of the time that has passed: nobody can look ahead."""
+    start, end = one.window.span
+    return difference(spans([(start, min(end, account.as_of))]), _known(one, account))
+
+
+def to_come(one: Attainment, account: Account) -> Duration:
+    """How much of a window's unknown time had not passed yet when the account was drawn."""
+    start, end = one.window.span
+    ahead = spans([(max(start, account.as_of), end)])
+    # What has left the period is no part of what it has left to come.
+    return duration(difference(ahead, union(_known(one, account), *(line.spans for line in one.excluded))))
+
+
+def _known(one: Attainment, account: Account) -> Spans:
     states = account.states[one.service]
-    return difference((one.window.span,), union(states.up, states.down, states.edge))
+    return union(states.up, states.down, states.edge)
 
 
 def longest(one: Attainment, account: Account) -> Spans:

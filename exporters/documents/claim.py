@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from collector.core.breach import Ground
 from collector.core.claim import Claim, Need
-from collector.core.contract import Choice, Penalty
+from collector.core.contract import Penalty
 from collector.core.credit import Books, Cents, books, share_of_base
 from collector.core.record import Declaration
 from collector.core.timeline import duration, within
-from exporters.documents import asking, show
+from exporters.documents import asking, caps, show
+from exporters.documents.caps import Cap
 from exporters.documents.finding import FLAGS
 from exporters.documents.page import INDENT, Line, Page, Style
 from exporters.documents.words import Context, clause, count, fraction, long, times
@@ -75,9 +76,12 @@ def _worth(page: Page, one: Claim, context: Context, number: Iterator[int]) -> N
 def _state(one: Claim, context: Context) -> str:
     match one.state:
         case "due":
-            missing = asking.lacking(one)
-            lacks = f"What is missing: {', '.join(missing)}." if missing else "Nothing is missing."
-            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {lacks}"
+            missing, waits = asking.lacking(one), _waits(one, context) if one.credit is None else ""
+            lacks = [f"What is missing: {', '.join(missing)}."] if missing else []
+            if waits:
+                lacks.append(f"The amount waits for what is not invoiced: {waits}.")
+            told = " ".join(lacks) or "Nothing is missing."
+            return f"This may be claimed until {show.until(one.due.safe, context.where)}. {told}"
         case "late":
             return "Nobody claimed this in time: under the readings in force nothing can be asked for it."
         case "blocked":
@@ -127,14 +131,22 @@ def _credit(one: Claim, context: Context) -> str:
         return f"{_money(one.credit, context)} without VAT, rounded down"
     if one.state != "due":
         return "none"
-    waits = asking.waiting_for(context.settlement.claims, one.account, context.account.ground)
-    return f"unknown until invoiced: {', '.join(waits)}"
+    return f"unknown until invoiced: {_waits(one, context)}"
+
+
+def _waits(one: Claim, context: Context) -> str:
+    """The months that its amount waits for."""
+    return ", ".join(asking.waiting_for(context.settlement.claims, one.account, context.account.ground))
 
 
 def _readings(context: Context) -> str:
     safe = context.contract.all_safe()
     moved = [f"{id} = {choice}" for id, choice in context.account.readings.items() if choice != safe[id]]
-    return f"all safe but {', '.join(moved)}" if moved else "all safe: each as it gives the customer least"
+    return (
+        f"all safe but {', '.join(moved)}"
+        if moved
+        else "all safe: each, by itself, the stricter one against the customer"
+    )
 
 
 # ------------------------------------------------------------------------------------ 2, what is counted
@@ -142,7 +154,8 @@ def _readings(context: Context) -> str:
 
 def _counted(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
     page.heading(f"{next(number)}  The downtime that is counted")
-    page.say("Certain, after deductions and grace, reserved in time, told of, and not claimed before:")
+    words = ", ".join(["Certain", "after deductions and grace", *asking.conditions(context.account.ground)])
+    page.say(f"{words}, and not claimed before:")
     for span in one.counted:
         page.say(context.span(span), 5, hang=2)
     total = duration(one.counted)
@@ -162,7 +175,7 @@ def _calculation(page: Page, one: Claim, penalty: Penalty, context: Context, num
     assert attained is not None
     agreed, lost = show.grouped(found.agreed), show.grouped(found.claimable.amount)
     page.heading(f"{next(number)}  The calculation ({clause(penalty.clause)})")
-    page.fact("promised", f"{show.digits(found.target)}, exactly {fraction(found.target)}")
+    page.fact("promised", f"{show.promise(found.target)}, exactly {fraction(found.target)}")
     page.fact("agreed time", f"{agreed} µs")
     page.fact("kept", f"({agreed} - {lost}) / {agreed} = {fraction(attained)} = {show.digits(attained)}")
     page.gap()
@@ -197,7 +210,7 @@ def _shortfall(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterat
 def _tiers(target: Fraction, attained: Fraction, penalty: Penalty) -> Iterator[str]:  # noqa: ARG001
     for tier in penalty.tiers:
         below = "below" if attained < tier.below else "not below"
-        yield f"{below} {show.digits(tier.below)}: {show.digits(tier.credit)} of the base"
+        yield f"{below} {show.promise(tier.below)}: {show.promise(tier.credit)} of the base"
     yield f"The last step that it is below counts: {fraction(share_of_base(target, attained, penalty))}"
 
 
@@ -232,115 +245,71 @@ def _base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
 
 
 def _caps(page: Page, one: Claim, context: Context, number: Iterator[int]) -> None:
+    penalty = context.contract.penalty
+    assert penalty is not None
     page.heading(f"{next(number)}  The caps")
-    together = [c for c in context.settlement.claims if c.account == one.account and c.state == "due"]
-    if one.after_invoice_cap is not None:
-        _of_invoice(page, one, together, context)
+    if one.after_invoice_cap is not None and penalty.cap_of_invoice is not None:
+        _of_invoice(page, one, penalty, context)
     if one.credit is not None:
-        _of_base(page, one, together, context)
+        _of_base(page, one, penalty, context)
     else:
         page.say(f"The credit is {_credit(one, context)}.")
 
 
-def _of_invoice(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+def _of_invoice(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
     """Clause 8: month by month, shared by all claims of the account in proportion."""
-    penalty = context.contract.penalty
-    assert penalty is not None
-    if penalty.cap_of_invoice is None:
-        return
+    assert penalty.cap_of_invoice is not None
     known = _books(one, context.account.ground)
-    share, named = show.digits(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
+    share, named = show.promise(penalty.cap_of_invoice), clause(penalty.cap_of_invoice_clause)
     page.say(
         f"{_upper(named)}: all penalties together at most {share} of the invoice of the month "
         "of the incidents, shared in proportion."
     )
     total = Cents(0)
-    for month, part in one.parts.items():
+    for month, cap in caps.of_invoices(one, penalty, context).items():
         page.say(f"Of {month}:")
-        invoice = known.invoiced(month) or Cents(0)
-        asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
-        limit = Limit(f"{share} of {_money(invoice, context)} invoiced", invoice * penalty.cap_of_invoice)
-        total += _shared(page, part, asked, limit, known.credited(month), context)
+        invoiced = _money(known.invoiced(month) or Cents(0), context)
+        total += _shared(page, cap, f"{share} of {invoiced} invoiced", context)
     page.say(f"After {named}: {_money(total, context)}")
     assert total == one.after_invoice_cap
     page.gap()
 
 
-class Limit(NamedTuple):
-    """What all penalties together may come to, and what it is made of."""
-
-    said: str
-    cents: Cents
-
-
-def _shared(page: Page, part: Cents, asked: Cents, limit: Limit, spent: Cents, context: Context) -> Cents:
-    """What a limit leaves of a part of all that is asked for."""
-    room = max(limit.cents - spent, Cents(0))
+def _shared(page: Page, cap: Cap, allowed: str, context: Context) -> Cents:
+    """What a cap leaves of a part of all that is asked for."""
+    over = ", as more is taken than that" if cap.spent > cap.limit else ""
     _sums(
         page,
         [
-            Row("", limit.said, _money(limit.cents, context)),
-            Row("-", "credited for it, or asked for, already", _money(spent, context)),
+            Row("", allowed, _money(cap.limit, context)),
+            Row("-", "credited for it, or asked for, already", _money(cap.spent, context)),
             RULE,
-            Row("=", "left for all claims of the account", _money(room, context)),
+            Row("=", f"left for all claims of the account{over}", _money(cap.room, context)),
         ],
     )
-    asks = f"All of them ask for {_money(asked, context)}, this one for {_money(part, context)}"
-    if asked <= room:
+    asks = f"All of them ask for {_money(cap.asked, context)}, this one for {_money(cap.part, context)}"
+    if cap.fits:
         page.say(f"{asks}: it fits.", 5)
-        return part
-    left = part * room / asked
-    page.say(f"{asks}: its share of what is left is {_money(left, context)}.", 5)
-    return left
+    else:
+        page.say(f"{asks}: its share of what is left is {_money(cap.left, context)}.", 5)
+    return cap.left
 
 
-def _of_base(page: Page, one: Claim, together: Sequence[Claim], context: Context) -> None:
+def _of_base(page: Page, one: Claim, penalty: Penalty, context: Context) -> None:
     """Annex B: the base, over what the reading `cap-period` says."""
-    penalty, chosen = context.contract.penalty, context.account.readings["cap-period"]
-    assert penalty is not None
+    chosen = context.account.readings["cap-period"]
     reading = next(r for r in context.contract.readings if r.id == "cap-period")
     says = reading.says_safe if chosen == reading.safe else reading.says_arguable
     page.say(f"{_upper(clause(penalty.clause))}: {says} (reading cap-period = {chosen}).")
-    left = _PERIODS[chosen](page, one, together, penalty, context)
-    page.say(f"Credit: {_money(left, context)}", style="good")
-    assert left == one.credit
-
-
-def _rolling_year(
-    page: Page, one: Claim, together: Sequence[Claim], penalty: Penalty, context: Context
-) -> Cents:
-    known = _books(one, context.account.ground)
-
-    def limit(claim: Claim) -> Cents:
-        return (claim.base.amount or Cents(0)) * penalty.cap_of_base
-
-    def spent(claim: Claim) -> Cents:
-        return known.credited_since(claim.attainment.window.span.end, context.calendar)
-
-    least = min(together, key=lambda claim: (limit(claim) - spent(claim), claim is not one))
-    whose = "" if least is one else f" of {least.id}, which leaves least"
-    said = Limit(f"{show.digits(penalty.cap_of_base)} of the base{whose}", limit(least))
-    asked = sum((c.after_invoice_cap or Cents(0) for c in together), Cents(0))
-    return _shared(page, one.after_invoice_cap or Cents(0), asked, said, spent(least), context)
-
-
-def _by_itself(
-    page: Page,
-    one: Claim,
-    together: Sequence[Claim],  # noqa: ARG001
-    penalty: Penalty,
-    context: Context,
-) -> Cents:
-    limit = (one.base.amount or Cents(0)) * penalty.cap_of_base
-    page.say(f"{show.digits(penalty.cap_of_base)} of the base: {_money(limit, context)}", 5)
-    return min(one.after_invoice_cap or Cents(0), limit)
-
-
-_PERIODS: Mapping[Choice, Callable[[Page, Claim, Sequence[Claim], Penalty, Context], Cents]] = {
-    "rolling-year": _rolling_year,
-    "claim": _by_itself,
-}
-"""How each choice of the reading `cap-period` is written out."""
+    whose, cap = caps.of_base(one, penalty, context)
+    allowed = f"{show.promise(penalty.cap_of_base)} of the base"
+    if chosen == "claim":
+        page.say(f"{allowed}: {_money(cap.limit, context)}", 5)
+    else:
+        of = "" if whose is one else f" of {whose.id}, which leaves least"
+        _shared(page, cap, f"{allowed}{of}", context)
+    page.say(f"Credit: {_money(cap.left, context)}", style="good")
+    assert cap.left == one.credit
 
 
 def _upper(text: str) -> str:

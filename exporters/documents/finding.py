@@ -6,7 +6,7 @@ from fractions import Fraction
 from collector.core.attainment import Attainment, Finding
 from collector.core.effect import Effect
 from collector.core.timeline import Duration
-from exporters.documents import show
+from exporters.documents import blindness, show
 from exporters.documents.page import INDENT, RULE, Page, Row, Style
 from exporters.documents.words import Context, clause, count, fraction, long
 
@@ -51,7 +51,7 @@ def compared(page: Page, one: Attainment, context: Context) -> None:
         [
             Row("", f"{kind} downtime", lost),
             Row("+", left, doubt - one.unknown),
-            Row("+", "UNKNOWN", one.unknown),
+            *unknown_rows("UNKNOWN", one, context),
             RULE,
             Row("=", "lost at most", lost + doubt),
         ]
@@ -59,6 +59,14 @@ def compared(page: Page, one: Attainment, context: Context) -> None:
     _division(page, one, lost + doubt)
     page.gap()
     _budget(page, one, lost, lost + doubt)
+
+
+def unknown_rows(label: str, one: Attainment, context: Context) -> Iterator[Row]:
+    """UNKNOWN in a sum: what nobody could look at yet stands apart from what nobody looked at."""
+    ahead = blindness.to_come(one, context.account)
+    yield Row("+", label, one.unknown - ahead)
+    if ahead:
+        yield Row("+", f"UNKNOWN: still to come after {context.at(context.account.as_of)}", ahead)
 
 
 def _division(page: Page, one: Attainment, lost: Duration) -> None:
@@ -114,7 +122,9 @@ def found(page: Page, one: Attainment, context: Context) -> None:
         + f", of what is reserved: {one.claim_finding} for a claim",
     )
     seen = "none" if one.coverage is None else show.digits(one.coverage)
-    page.fact("coverage", f"{seen} of the time somebody was able to look")
+    ahead = blindness.to_come(one, context.account)
+    later = f"; {long(ahead)} of it is still to come" if ahead else ""
+    page.fact("coverage", f"{seen} of the time somebody was able to look{later}")
     flagged(page, one.flags)
     if one.episodes:
         _episodes(page, one, context)

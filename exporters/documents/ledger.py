@@ -41,7 +41,7 @@ def brief(one: Attainment, context: Context) -> str:
     worst = "no time agreed" if one.net.worst is None else f"at least {show.digits(one.net.worst)} kept"
     start, end = (context.at(edge) for edge in one.window.span)
     return (
-        f"{one.finding}  {one.commitment} of {one.service}: {worst}, {show.digits(one.target)} promised, "
+        f"{one.finding}  {one.commitment} of {one.service}: {worst}, {show.promise(one.target)} promised, "
         f"{start} to {end}"
     )
 
@@ -50,7 +50,7 @@ def _summary(one: Attainment, context: Context) -> str:
     figure, word = context.judged(one)
     if figure.best is None or figure.worst is None:
         return "Nothing of the window is left to judge: all of it is excluded. No finding can be made."
-    promised, best, worst = (show.digits(ratio) for ratio in (one.target, figure.best, figure.worst))
+    promised, best, worst = show.promise(one.target), show.digits(figure.best), show.digits(figure.worst)
     says = {
         "MISSED": f"Even with every doubt decided for the provider, no more than {best} was kept.",
         "MET": f"Even with every doubt decided for the customer, {worst} was kept.",
@@ -73,7 +73,7 @@ def _promise(page: Page, one: Attainment, context: Context) -> None:
     page.fact("contract", f"{contract.id}, version {contract.version}")
     page.fact(
         "target",
-        f"{show.digits(one.target)}, exactly {fraction(one.target)} of the time{_own(one, commitment)}",
+        f"{show.promise(one.target)}, exactly {fraction(one.target)} of the time{_own(one, commitment)}",
     )
     page.fact("service", f"{one.service}, account {rules.account}, region {rules.region}")
     page.fact("window", _WINDOW[one.window.kind])
@@ -94,7 +94,7 @@ _WINDOW: Mapping[str, str] = {
 def _own(one: Attainment, commitment: Commitment) -> str:
     if commitment.target is None or one.target == commitment.target:
         return ""
-    return f" (by special conditions; the terms say {show.digits(commitment.target)})"
+    return f" (by special conditions; the terms say {show.promise(commitment.target)})"
 
 
 # -------------------------------------------------------------------------------------- 2, what was measured
@@ -112,7 +112,7 @@ def _measured(page: Page, one: Attainment, context: Context) -> None:
         Row("", "UP: answered", one.up),
         Row("+", "DOWN: failed, for certain", one.down),
         Row("+", "EDGE: may have been down", one.edge),
-        Row("+", "UNKNOWN: nobody looked, or nobody could", one.unknown),
+        *finding.unknown_rows("UNKNOWN: nobody looked, or nobody could", one, context),
         RULE,
         Row("=", "agreed time" if one.excluded else "the window", one.up + one.down + one.edge + one.unknown),
     ]

@@ -80,7 +80,7 @@ def durability(page: Page, one: DurabilityFigure, context: Context) -> None:
     commitment = context.contract.commitment(one.commitment)
     page.title(f"{one.commitment} of {one.service}", one.finding, WORD[one.finding])
     page.gap()
-    page.fact("promised", f"{show.digits(one.target, 10)} of objects, {clause(commitment.clause)}")
+    page.fact("promised", f"{show.promise(one.target)} of objects, {clause(commitment.clause)}")
     page.fact("window", context.span(one.window.span))
     read = f"{show.grouped(one.read_back)} of them read back since"
     page.fact("written", f"{count(one.written, 'object', 'objects')}, {read}")

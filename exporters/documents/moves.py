@@ -182,7 +182,7 @@ def _ratio(path: Sequence[str], value: str) -> str:
     ratio = Fraction(value)
     if path[0] == "claims" and path[-1] not in ("attained", "target", "share"):
         return f"{show.grouped(ratio.__floor__())} cents"  # T2: down, never up
-    return show.digits(ratio)
+    return show.promise(ratio) if path[-1] == "target" else show.digits(ratio)
 
 
 BRIEF = (

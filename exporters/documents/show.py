@@ -10,6 +10,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS = 5
 """Digits after the decimal point of a percentage; what lies beyond is cut, never rounded (clause 24)."""
 
+EXACT = None
+"""In the place of a number of digits: all that there are. What is promised is never cut (clause 24)."""
+
 SPACE = "\N{NO-BREAK SPACE}"
 """Between groups of digits, and before a unit: where no line may be broken."""
 
@@ -94,16 +97,27 @@ def size(count: int) -> str:
     return f"{count} bytes"
 
 
-def percent(ratio: Fraction, digits: int = DIGITS) -> str:
-    """`ratio` as a percentage cut after `digits`; "≥" says that something was cut: "≥99.96999 %"."""
+def percent(ratio: Fraction, digits: int | None = DIGITS) -> str:
+    """`ratio` as a percentage cut after `digits`; "…" says that more follow: "99.96999… %"."""
+    digits = _places(ratio * 100) if digits is EXACT else digits
     scaled = ratio * 100 * 10**digits
-    cut = scaled.numerator // scaled.denominator
+    cut = scaled.__floor__()
     whole, rest = divmod(abs(cut), 10**digits)
-    text = f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".")
-    return f"{'' if cut == scaled else '≥'}{'-' if cut < 0 else ''}{text} %"
+    text = f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".") if digits else str(whole)
+    return f"{'-' if cut < 0 else ''}{text}{'' if cut == scaled else '…'} %"
 
 
-def digits(ratio: Fraction, count: int = DIGITS) -> str:
-    """`ratio` as a percentage cut after so many digits; "…" says that more follow: "99.96999… %"."""
-    text = percent(ratio, count)
-    return (text.removeprefix("≥").replace(" ", "… ") if text.startswith("≥") else text).replace(" ", SPACE)
+def digits(ratio: Fraction, count: int | None = DIGITS) -> str:
+    """The same where no line may end before the sign."""
+    return percent(ratio, count).replace(" ", SPACE)
+
+
+def promise(ratio: Fraction) -> str:
+    """A share that a contract names, with every digit that it names."""
+    return digits(ratio, EXACT)
+
+
+def _places(number: Fraction) -> int:
+    """How many digits after the point a number has; of one that never ends, as many as others are shown."""
+    below = number.denominator
+    return next((n for n in range(below.bit_length() + 1) if 10**n % below == 0), DIGITS)

@@ -20,7 +20,7 @@ SAYS: Mapping[str, str] = {
     "lapsed": "it lies in a missed window that nobody claimed in time ({claim})",
     "other": "by the plan of that time the service was another one (account, region, zone or resource), or "
     "it was given up with a window that nobody claimed in time ({claim})",
-    "anew": "the first minutes of an incident, counted anew over what is left",
+    "anew": "the grace of an incident, counted anew over what is left",
     "several": "some of this time has more than one of these reasons",
 }
 """Reason → what it says in English, and what is said of `several`; `places` tells what stands in brackets."""

@@ -1,15 +1,16 @@
 """What is reserved, and what a claim comes to: base, formula, caps, references, and what it waives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from collector.core.attainment import Attainment
 from collector.core.claim import Claim, Need
-from collector.core.contract import Penalty
+from collector.core.contract import Choice, Penalty
 from collector.core.credit import Cents, books, share_of_base
 from collector.core.record import Declaration
 from collector.core.reservation import Coverage
 from collector.core.timeline import duration
-from exporters.documents import asking
+from exporters.documents import asking, caps
+from exporters.documents.caps import Cap
 from exporters.documents.report.blocks import Bill, Block, facts, heading, kept, points, say, table
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.voice import Voice
@@ -64,7 +65,7 @@ def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
     """The claim, from what is asked for to what is given up by it."""
     penalty = report.context.contract.penalty
     yield heading(voice("claim-heading"))
-    yield say(state(one, voice))
+    yield say(state(report, one, voice))
     yield facts(
         [
             (voice("label-claim"), one.id),
@@ -81,11 +82,11 @@ def chapter(report: ReportFacts, one: Claim, voice: Voice) -> Iterator[Block]:
     yield from _waived(report, voice)
 
 
-def state(one: Claim, voice: Voice) -> str:
+def state(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """Whether it may be claimed, and what is missing."""
     match one.state:
         case "due":
-            return f"{voice('claim-due', at=voice.until(one.due.safe))} {completeness(one, voice)}"
+            return f"{voice('claim-due', at=voice.until(one.due.safe))} {completeness(report, one, voice)}"
         case "late":
             return voice("claim-late")
         case "blocked":
@@ -93,16 +94,29 @@ def state(one: Claim, voice: Voice) -> str:
             return voice("claim-blocked", against=voice.join(against))
 
 
-def completeness(one: Claim, voice: Voice) -> str:
+def completeness(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """What is missing, and what follows from that."""
     missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
-    return voice("lacks", what=", ".join(missing)) if missing else voice("lacks-nothing")
+    if missing:
+        return voice("lacks", what=", ".join(missing))
+    months = ", ".join(_waits(report, one))
+    return voice("lacks-amount", months=months) if months else voice("lacks-nothing")
 
 
-def complete(one: Claim, voice: Voice) -> str:
+def complete(report: ReportFacts, one: Claim, voice: Voice) -> str:
     """The same in a word."""
     missing = [voice.term("need", need.what) for need in one.needs if not met(need)]
-    return voice("complete-not", what=", ".join(missing)) if missing else voice("complete-whole")
+    if missing:
+        return voice("complete-not", what=", ".join(missing))
+    months = ", ".join(_waits(report, one))
+    return voice("complete-amount", months=months) if months else voice("complete-whole")
+
+
+def _waits(report: ReportFacts, one: Claim) -> Sequence[str]:
+    """The months that its amount waits for: a claim that asks for no sum yet is not complete."""
+    if one.credit is not None:
+        return ()
+    return asking.waiting_for(report.settlement.claims, one.account, report.account.ground)
 
 
 def by_when(report: ReportFacts, one: Claim, voice: Voice) -> str:
@@ -151,7 +165,8 @@ def told_of(report: ReportFacts, one: Claim, voice: Voice) -> str:
         if need.what in ("reservations", "ticket"):
             said = (report.context.declarations[id] for id in need.by)
             ids = ", ".join(d.number or d.id for d in said)
-            told.append(voice(f"by-{need.what}" if ids else f"no-{need.what}", ids=ids))
+            none = f"unneeded-{need.what}" if asking.not_needed(need) else f"no-{need.what}"
+            told.append(voice(f"by-{need.what}" if ids else none, ids=ids))
     return voice.join(told)
 
 
@@ -175,8 +190,7 @@ def credit(report: ReportFacts, one: Claim, voice: Voice) -> str:
         return voice("credit", amount=voice.money(one.credit))
     if one.state != "due":
         return voice("none")
-    waits = asking.waiting_for(report.settlement.claims, one.account, report.account.ground)
-    return voice("credit-unknown", months=", ".join(waits))
+    return voice("credit-unknown", months=", ".join(_waits(report, one)))
 
 
 def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
@@ -187,7 +201,7 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
     rows = [
         (
             voice("label-promised"),
-            voice("exactly", share=voice.digits(found.target), exact=fraction(found.target)),
+            voice("exactly", share=voice.promise(found.target), exact=fraction(found.target)),
         ),
         (voice("label-kept"), voice("exactly", share=voice.digits(attained), exact=fraction(attained))),
     ]
@@ -207,7 +221,7 @@ def _calculation(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
             ),
         ]
     else:
-        steps = (f"< {voice.digits(t.below)}: {voice.digits(t.credit)}" for t in penalty.tiers)
+        steps = (f"< {voice.promise(t.below)}: {voice.promise(t.credit)}" for t in penalty.tiers)
         rows.append((voice("label-formula"), voice("formula-tiers", steps=voice.join(steps))))
         rows.append((voice("label-of-base"), fraction(share_of_base(found.target, attained, penalty))))
     if one.share != share_of_base(found.target, attained, penalty):
@@ -234,7 +248,8 @@ def _of_invoices(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
         bill.row("+", month, voice("not-invoiced"))
     number = len(one.base.months) + len(one.base.missing)
     if one.base.amount is not None:
-        bill.total(voice("base-of", number=number), voice.money(one.base.amount))
+        whole = voice("base-of", number=number) if number > 1 else voice("base-one")
+        bill.total(whole, voice.money(one.base.amount))
     if one.by_formula is not None:
         bill.row("×", voice("label-of-base"), fraction(one.share))
         bill.total(voice("by-formula"), voice.money(one.by_formula))
@@ -243,51 +258,74 @@ def _of_invoices(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice
 
 def _caps(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
     yield heading(voice("caps-heading"), 2)
-    ground = report.account.ground
-    known = books(one.account, ground.declarations, ground.calendar)
-    together = [c for c in report.settlement.claims if c.account == one.account and c.state == "due"]
-    bill = Bill()
     if penalty.cap_of_invoice is not None and one.after_invoice_cap is not None:
-        share = voice.digits(penalty.cap_of_invoice)
-        yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
-        for month, part in one.parts.items():
-            invoice = known.invoiced(month) or Cents(0)
-            asked = sum((c.parts.get(month, Cents(0)) for c in together), Cents(0))
-            limit, spent = invoice * penalty.cap_of_invoice, known.credited(month)
-            bill.row("", voice("asked-for-month", month=month), voice.money(part))
-            bill.row(
-                "≤",
-                voice("room", share=share, month=month),
-                voice.money(max(limit - spent, Cents(0))),
-                [
-                    voice(
-                        "room-of",
-                        share=share,
-                        invoice=voice.money(invoice),
-                        limit=voice.money(limit),
-                        spent=voice.money(spent),
-                        asked=voice.money(asked),
-                    ),
-                ],
-            )
-        bill.total(voice("after-invoice-cap"), voice.money(one.after_invoice_cap))
+        yield from _of_invoice(one, penalty, report, voice)
     if one.credit is not None:
-        reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
-        choice = report.account.readings["cap-period"]
-        base = voice.money((one.base.amount or Cents(0)) * penalty.cap_of_base)
-        bill.row(
-            "≤",
-            voice(
-                "cap-of-base", clause=voice.clause(penalty.clause), share=voice.digits(penalty.cap_of_base)
-            ),
-            base,
-            [voice.reading(reading, choice)],
-        )
-        bill.total(voice("credit-left"), voice.money(one.credit))
-        yield bill.block()
+        yield from _of_base(one, penalty, report, voice)
         yield say(voice("shared"), "quiet")
     else:
         yield say(credit(report, one, voice), "unsure")
+
+
+def _of_invoice(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """Clause 8, month by month: what it allows, what is taken of that already, and what is left of this."""
+    assert penalty.cap_of_invoice is not None
+    ground = report.account.ground
+    known = books(one.account, ground.declarations, ground.calendar)
+    share = voice.promise(penalty.cap_of_invoice)
+    yield say(voice("cap-of-invoice", clause=voice.clause(penalty.cap_of_invoice_clause), share=share))
+    found = caps.of_invoices(one, penalty, report.context)
+    after = Bill()
+    for k, (month, cap) in enumerate(found.items()):
+        invoice = voice.money(known.invoiced(month) or Cents(0))
+        left = voice("left-of-month", month=month) if len(found) > 1 else voice("after-invoice-cap")
+        yield _shared(voice("cap-month", share=share, month=month, invoice=invoice), cap, left, voice)
+        after.row("+" if k else "", left, voice.money(cap.left))
+    if len(found) > 1:
+        after.total(voice("after-invoice-cap"), voice.money(one.after_invoice_cap or Cents(0)))
+        yield after.block()
+
+
+def _of_base(one: Claim, penalty: Penalty, report: ReportFacts, voice: Voice) -> Iterator[Block]:
+    """Annex B: the base, over what the reading `cap-period` says."""
+    reading = next(r for r in report.context.contract.readings if r.id == "cap-period")
+    choice, share = report.account.readings["cap-period"], voice.promise(penalty.cap_of_base)
+    says = voice.reading(reading, choice)
+    yield say(voice("cap-of-base", clause=voice.clause(penalty.clause), share=share, says=says))
+    whose, cap = caps.of_base(one, penalty, report.context)
+    word = "own" if whose is one else "least"
+    allowed = voice(f"cap-base-{word}", share=share, claim=whose.id)
+    yield _CAPPED[choice](allowed, cap, voice("credit-left"), voice)
+    assert cap.left == one.credit
+
+
+def _shared(allowed: str, cap: Cap, left: str, voice: Voice) -> Block:
+    """What a cap allows, less what is taken of it already, and what of the rest is for this claim."""
+    asked, part, room = (voice.money(cents) for cents in (cap.asked, cap.part, cap.room))
+    word = "fits" if cap.fits else "shared"
+    bill = Bill()
+    bill.row("", allowed, voice.money(cap.limit))
+    bill.row("−", voice("cap-spent"), voice.money(cap.spent))
+    bill.total(voice("cap-room" if cap.spent <= cap.limit else "cap-overspent"), room)
+    bill.row("", voice("cap-asked"), part, [voice(f"cap-{word}", asked=asked, part=part, room=room)])
+    bill.total(left, voice.money(cap.left))
+    return bill.block()
+
+
+def _alone(allowed: str, cap: Cap, left: str, voice: Voice) -> Block:
+    """The same of a cap that this claim has for itself."""
+    bill = Bill()
+    bill.row("", allowed, voice.money(cap.limit))
+    bill.row("", voice("cap-asked"), voice.money(cap.part))
+    bill.total(left, voice.money(cap.left))
+    return bill.block()
+
+
+_CAPPED: Mapping[Choice, Callable[[str, Cap, str, Voice], Block]] = {
+    "rolling-year": _shared,
+    "claim": _alone,
+}
+"""How each choice of the reading `cap-period` is written out."""
 
 
 def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block]:
@@ -297,11 +335,12 @@ def _references(one: Claim, report: ReportFacts, voice: Voice) -> Iterator[Block
         told = [
             voice("labelled", name=id, told=_dated(report.context.declarations[id], voice)) for id in need.by
         ]
+        none = asking.not_needed(need)
         rows.append(
             [
                 voice.term("need", need.what),
-                voice("need-met" if met(need) else "need-missing"),
-                voice.join(told),
+                voice("need-none" if none else "need-met" if met(need) else "need-missing"),
+                voice("need-as-read") if none else voice.join(told),
             ]
         )
     yield table([voice(f"heads.{head}") for head in ("need", "met", "reference")], rows, [4, 0, 6])
@@ -342,7 +381,9 @@ def worth(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     moved = [id for id, choice in context.account.readings.items() if choice != safe[id]]
     by_id = {reading.id: reading for reading in context.contract.readings}
     named = (voice("reading-of", id=id, clause=voice.clause(by_id[id].clause)) for id in moved if id in by_id)
-    yield say(voice("readings-moved", which=", ".join(named)) if moved else voice("readings-safe"))
+    force = voice("readings-moved", which=", ".join(named)) if moved else voice("readings-safe")
+    # Moved together, readings can come to less than in force: nothing is said here of all of them at once.
+    yield say(f"{force} {voice('readings-alone')}")
     figures = [(g.one.commitment, g.one.service, g.one.window) for g in report.groups]
     rows = []
     for effect in context.effects:

@@ -46,10 +46,10 @@ def _promised(report: ReportFacts, group: Group, voice: Voice) -> Iterator[Block
     start, end = one.window.span
     own = ""
     if commitment.target is not None and one.target != commitment.target:
-        own = voice("target-own", terms=voice.digits(commitment.target))
+        own = voice("target-own", terms=voice.promise(commitment.target))
     rows = [
         ("label-commitment", voice("commitment", id=one.commitment, clause=voice.clause(commitment.clause))),
-        ("label-target", voice("target", share=voice.digits(one.target), exact=fraction(one.target)) + own),
+        ("label-target", voice("target", share=voice.promise(one.target), exact=fraction(one.target)) + own),
         ("label-over", voice.term("length-of", commitment.window)),
         ("label-service", voice("service", name=rules.name, account=rules.account, region=rules.region)),
         ("label-window", voice(f"window-{one.window.kind}")),
@@ -70,9 +70,13 @@ def _why_this_window(report: ReportFacts, one: Attainment, voice: Voice) -> Iter
     reading = next((r for r in contract.readings if r.id == "window"), None)
     if one.window.kind not in ("worst", "calendar") or reading is None:
         return
+    choice = voice.reading(reading, report.account.readings["window"])
+    if reading.safe == reading.arguable:
+        # The contract itself says which windows it judges: there is nothing to explain or to choose.
+        yield say(voice("window-why-said", clause=voice.clause(reading.clause), choice=choice), "quiet")
+        return
     told = voice(f"window-why-{one.window.kind}", clause=voice.clause(contract.deadlines.claim.clause))
     if report.claim is not None:
-        choice = voice.reading(reading, report.account.readings["window"])
         told += f" {voice('window-of-several', choice=choice, clause=voice.clause(reading.clause))}"
     yield say(told, "quiet")
 
@@ -83,13 +87,9 @@ def _why_this_window(report: ReportFacts, one: Attainment, voice: Voice) -> Iter
 def _measured(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block]:
     yield from how(report, one.service, voice)
     sums = Sum(voice)
-    for sign, state, amount in (
-        ("", "up", one.up),
-        ("+", "down", one.down),
-        ("+", "edge", one.edge),
-        ("+", "unknown", one.unknown),
-    ):
+    for sign, state, amount in (("", "up", one.up), ("+", "down", one.down), ("+", "edge", one.edge)):
         sums.row(sign, voice(f"state-{state}"), amount)
+    _unknown(sums, report, one, voice)
     sums.total(voice("agreed-time" if one.excluded else "the-window"), one.agreed)
     yield sums.block()
     if one.excluded:
@@ -101,6 +101,14 @@ def _measured(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Bl
         left.total(voice("agreed-time"), one.agreed)
         yield left.block()
     yield drawing.overview(report, one, voice)
+
+
+def _unknown(sums: Sum, report: ReportFacts, one: Attainment, voice: Voice) -> None:
+    """Unknown time in a sum: what nobody could look at yet stands apart from what nobody looked at."""
+    ahead = blindness.to_come(one, report.account)
+    sums.row("+", voice("state-unknown"), one.unknown - ahead)
+    if ahead:
+        sums.row("+", voice("state-ahead", at=voice.moment(report.account.as_of)), ahead)
 
 
 def how(report: ReportFacts, service: str, voice: Voice) -> Iterator[Block]:
@@ -295,7 +303,7 @@ def _share(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block
     sums = Sum(voice)
     sums.row("", voice(word), figure.amount)
     sums.row("+", voice("state-edge-left"), lost - figure.amount - one.unknown)
-    sums.row("+", voice("state-unknown"), one.unknown)
+    _unknown(sums, report, one, voice)
     sums.total(voice("lost-at-most"), lost)
     yield from kept([say(voice("worst")), sums.block(), *_division(one, lost, voice)])
     allowed = one.agreed * (1 - one.target)
@@ -349,7 +357,7 @@ def _finding(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Blo
                 voice("label-claimable"),
                 voice("of-claimable", share=voice.bounds(one.claimable.worst, one.claimable.best)),
             ),
-            (voice("label-coverage"), setting.covered(one, voice)),
+            (voice("label-coverage"), setting.covered(report, one, voice)),
         ]
     )
     if one.flags:
@@ -375,7 +383,8 @@ def _blind(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[Block
     unknown = blindness.unknown(one, report.account)
     if not unknown:
         return
-    yield say(voice("blind", stretches=voice.count(len(unknown), "stretch"), total=voice.long(one.unknown)))
+    total = one.unknown - blindness.to_come(one, report.account)
+    yield say(voice("blind", stretches=voice.count(len(unknown), "stretch"), total=voice.long(total)))
     told = []
     began = report.account.watched[one.service][0][0].start
     for span in blindness.longest(one, report.account):

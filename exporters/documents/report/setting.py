@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from collector.core.attainment import Attainment
 from collector.core.record import Sample
 from collector.core.verdict import Watcher
-from exporters.documents import show
+from exporters.documents import blindness, show
 from exporters.documents.report.facts import ReportFacts
 from exporters.documents.report.voice import Voice
 from exporters.documents.words import SHOWN
@@ -40,13 +40,18 @@ def measured_by(report: ReportFacts, voice: Voice) -> str:
     return f"{told} {beside}"
 
 
-def covered(one: Attainment, voice: Voice) -> str:
-    """How much of the window somebody looked at."""
+def covered(report: ReportFacts, one: Attainment, voice: Voice) -> str:
+    """How much of the window somebody looked at, how much nobody did, and how much is still to come."""
     if one.coverage is None:
         return voice("no-time")
     if not one.unknown:
         return voice("coverage-whole")
-    return voice("coverage", share=voice.digits(one.coverage), unknown=voice.long(one.unknown))
+    ahead, share = blindness.to_come(one, report.account), voice.digits(one.coverage)
+    missed = one.unknown - ahead
+    if not ahead:
+        return voice("coverage", share=share, unknown=voice.long(missed))
+    word = "some" if missed else "none"
+    return voice(f"coverage-ahead-{word}", share=share, ahead=voice.long(ahead), unknown=voice.long(missed))
 
 
 def terms(report: ReportFacts, voice: Voice) -> str:

@@ -6,7 +6,7 @@ from collector.core.attainment import Attainment
 from collector.core.claim import Claim
 from collector.core.record import Outcome
 from collector.core.timeline import Span, duration
-from exporters.documents import show
+from exporters.documents import blindness, show
 from exporters.documents.report import claiming, setting
 from exporters.documents.report.blocks import Block, Style, answer, facts, heading, say, table
 from exporters.documents.report.facts import ReportFacts
@@ -52,7 +52,7 @@ def _about(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str]]:
         looked = setting.watchers(report)
         yield voice("label-address"), voice.join(setting.addresses(report, looked, voice)) or "—"
     for group in report.groups[:1]:
-        yield voice("label-coverage"), setting.covered(group.one, voice)
+        yield voice("label-coverage"), setting.covered(report, group.one, voice)
     yield voice("label-vouched"), setting.vouched(report, voice)
     yield voice("label-provider"), contract.provider
     yield voice("label-contract"), _contract(report, voice)
@@ -160,7 +160,7 @@ def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
         "promised",
         provider=report.context.contract.provider,
         clause=voice.clause(commitment.clause),
-        target=voice.digits(one.target),
+        target=voice.promise(one.target),
         over=voice.term("length-of", commitment.window),
     )
     if figure.best is None or figure.worst is None:
@@ -173,7 +173,14 @@ def _kept(report: ReportFacts, one: Attainment, voice: Voice) -> str:
         window=voice.when(one.window.span),
         counted=voice.long(figure.amount),
     )
-    return f"{promised} {kept}"
+    return " ".join(part for part in (promised, kept, _to_come(report, one, voice)) if part)
+
+
+def _to_come(report: ReportFacts, one: Attainment, voice: Voice) -> str:
+    ahead = blindness.to_come(one, report.account)
+    if not ahead:
+        return ""
+    return voice("still-to-come", amount=voice.long(ahead), at=voice.moment(report.account.as_of))
 
 
 def _owed(report: ReportFacts, voice: Voice) -> str:
@@ -184,12 +191,12 @@ def _owed(report: ReportFacts, voice: Voice) -> str:
     penalty = report.context.contract.penalty
     clause = "" if penalty is None else voice.clause(penalty.clause)
     if claim.state != "due":
-        return claiming.state(claim, voice)
+        return claiming.state(report, claim, voice)
     word = "owed" if claim.credit is not None else "owed-unknown"
     told = voice(
         word, clause=clause, credit=claiming.credit(report, claim, voice), at=voice.until(claim.due.safe)
     )
-    return f"{told} {claiming.completeness(claim, voice)}"
+    return f"{told} {claiming.completeness(report, claim, voice)}"
 
 
 # ------------------------------------------------------------------------------------------------- the table
@@ -205,7 +212,7 @@ def _answer(report: ReportFacts, voice: Voice) -> Iterator[tuple[str, str, Style
     yield voice("label-service"), one.service, ""
     yield (
         voice("label-promised"),
-        voice("exactly", share=voice.digits(one.target), exact=fraction(one.target)),
+        voice("exactly", share=voice.promise(one.target), exact=fraction(one.target)),
         "",
     )
     yield voice("label-measured"), voice.bounds(figure.worst, figure.best), ""
@@ -226,8 +233,8 @@ def _claimed(report: ReportFacts, claim: Claim, voice: Voice) -> Iterator[tuple[
     if how:
         yield voice("label-how"), how, ""
     if claim.state == "due":
-        whole = all(claiming.met(need) for need in claim.needs)
-        yield voice("label-complete"), claiming.complete(claim, voice), "" if whole else "unsure"
+        whole = claim.credit is not None and all(claiming.met(need) for need in claim.needs)
+        yield voice("label-complete"), claiming.complete(report, claim, voice), "" if whole else "unsure"
         yield voice("label-claim-by"), claiming.by_when(report, claim, voice), ""
         yield voice("label-latest"), claiming.at_the_latest(report, claim, voice), ""
     yield voice("label-told-of"), claiming.told_of(report, claim, voice), ""
@@ -247,7 +254,7 @@ def _figures(report: ReportFacts, voice: Voice) -> Iterator[Block]:
             [
                 one.service,
                 names,
-                voice.digits(one.target),
+                voice.promise(one.target),
                 voice.bounds(figure.worst, figure.best),
                 voice(f"verdict-{word}" if report.judges(one) else f"verdict-here-{word}"),
                 voice.long(figure.amount),

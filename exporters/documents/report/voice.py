@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal, TypeAlias
 
-from collector.core.contract import Contract, Reading
+from collector.core.contract import Contract, Due, Reading
 from collector.core.record import Outcome, Reason
 from collector.core.timeline import Duration, Instant, Span
 from exporters.documents import show, uncounted, words
@@ -154,9 +154,13 @@ class Voice:
 
     # --------------------------------------------------------------------------------------------- numbers
 
-    def digits(self, ratio: Fraction, digits: int = show.DIGITS) -> str:
+    def digits(self, ratio: Fraction) -> str:
         """A share of something, cut and never rounded (clause 24)."""
-        return self._written(show.digits(ratio, digits))
+        return self._written(show.digits(ratio))
+
+    def promise(self, ratio: Fraction) -> str:
+        """A share that the contract names, with every digit that it names."""
+        return self._written(show.promise(ratio))
 
     def bounds(self, worst: Fraction | None, best: Fraction | None) -> str:
         """From the worst to the best that a share may be."""
@@ -184,7 +188,21 @@ class Voice:
         english = reading.says_safe if choice == reading.safe else reading.says_arguable
         if self.language == "en":
             return english
-        return texts(self.language).get(f"says.{reading.id}.{choice}", english)
+        told = texts(self.language).get(f"says.{reading.id}.{choice}")
+        return english if told is None else told.format(**self._terms())
+
+    def _terms(self) -> Mapping[str, str]:
+        """What readings speak of, as this contract has it; nothing of a grace or a term that it has not."""
+        grace, due = self.contract.grace, self.contract.deadlines
+        return {
+            "grace": "" if grace is None else self.long(grace.amount),
+            "joined": "" if grace is None else self.long(grace.joined_within),
+            "reserve": "" if due.reservation is None else self._due(due.reservation),
+            "claim": self._due(due.claim),
+        }
+
+    def _due(self, due: Due) -> str:
+        return f"{due.within}{show.SPACE}{self.term('unit', due.unit)}"
 
     def why(self, text: str) -> str:
         """Why a deduction stands where it stands: the core's own words, or what was declared, as it was."""

@@ -30,11 +30,14 @@ def page(services: Rows, commitments: Rows, outages: Rows, damage: Sequence[str]
     def ratio(text: str) -> str:
         return show.percent(Fraction(text))
 
+    def promised(text: str) -> str:
+        return show.percent(Fraction(text), show.EXACT)
+
     def hull(parts: Sequence[Sequence[int]]) -> str:
         return f"{at(parts[0][0])} to {at(parts[-1][1])}" if parts else "none"
 
     promise: Columns = {
-        "service": str, "commitment": str, "best": ratio, "worst": ratio, "target": ratio, "finding": str,
+        "service": str, "commitment": str, "best": ratio, "worst": ratio, "target": promised, "finding": str,
         "coverage": ratio,
     }  # fmt: skip
     return (

@@ -80,7 +80,7 @@ def test_an_account_shows_what_may_be_claimed_with_both_lines_of_the_cap(state: 
     assert (
         "Claims: balancer load-balancer.availability due "
         "sliding window from 2026-10-31 00:00:00+01:00 to 2026-11-30 00:00:00+01:00 "
-        "counted 4 h 58 min, attained ≥99.31018 %, target 99.8 % "
+        "counted 4 h 58 min, attained 99.31018… %, target 99.8 % "
         "489.81 EUR by formula (Annex B), 300.00 EUR after clause 8, credit 300.00 EUR "
         "claim by the end of 2026-12-04 (2026-12-05 00:00:00+01:00), "
         "at the latest the end of 2026-12-07 (2026-12-08 00:00:00+01:00) "
@@ -103,7 +103,7 @@ def test_a_claim_without_a_base_is_told_as_a_share_of_it(tmp_path: Path, ask: As
     some = written(tmp_path, [NOTICE, TICKET])
     _, screen = ask("account", some)
 
-    assert "≥4.89814 % of the base, credit unknown until invoiced: 2026-10" in screen
+    assert "4.89814… % of the base, credit unknown until invoiced: 2026-10" in screen
 
 
 def test_what_blocks_a_claim_is_named_and_nothing_is_due(tmp_path: Path, ask: Asked) -> None:

@@ -92,7 +92,7 @@ def test_a_lost_object_is_told_with_the_lines_that_say_so() -> None:
         "lost", "last intact", "first missed",
     ]  # fmt: skip
     assert row == [
-        "s", "object-storage.durability", "given", "2", "1", "0", "≥99.99999 %", "MISSED", "unwitnessed",
+        "s", "object-storage.durability", "given", "2", "1", "0", "99.9999999999 %", "MISSED", "unwitnessed",
         "canary-1", "2026-09-21 14:13:30+00:00 (v-1:5)", "2026-09-21 14:13:40+00:00 (v-1:6)",
     ]  # fmt: skip
 

@@ -87,13 +87,34 @@ def test_no_amount_is_shown_as_more_than_it_is(cents: Fraction) -> None:
     [
         (Fraction(1), "100 %"),
         (Fraction(9997, 10000), "99.97 %"),
-        (Fraction(999_999_999, 1_000_000_000), "≥99.99999 %"),  # rounding would say that nothing was lost
-        (Fraction(2, 3), "≥66.66666 %"),
+        (Fraction(999_999_999, 1_000_000_000), "99.99999… %"),  # rounding would say that nothing was lost
+        (Fraction(2, 3), "66.66666… %"),
         (Fraction(0), "0 %"),
     ],
 )
 def test_percentages_are_cut_and_say_so(ratio: Fraction, text: str) -> None:
     assert show.percent(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (Fraction("0.999999999999"), "99.9999999999 %"),  # what the shipped contract promises of an object
+        (Fraction("0.9997"), "99.97 %"),
+        (Fraction("0.3"), "30 %"),
+        (Fraction(1), "100 %"),
+        (Fraction(2, 3), "66.66666… %"),  # no promise: those are written with a point
+    ],
+)
+def test_what_is_promised_is_shown_with_every_digit_it_has(ratio: Fraction, text: str) -> None:
+    assert show.percent(ratio, show.EXACT) == text
+
+
+@given(st.integers(0, 10**15))
+def test_no_promise_is_cut(number: int) -> None:
+    ratio = Fraction(number, 10**15)
+
+    assert Fraction(show.percent(ratio, show.EXACT).removesuffix(" %")) / 100 == ratio
 
 
 @pytest.mark.parametrize(
@@ -106,6 +127,6 @@ def test_digits_that_go_on_are_marked_so(ratio: Fraction, text: str) -> None:
 
 @given(st.fractions(0, 1))
 def test_no_percentage_says_more_than_the_ratio_it_stands_for(ratio: Fraction) -> None:
-    told = Fraction(show.percent(ratio).lstrip("≥").removesuffix(" %")) / 100
+    told = Fraction(show.percent(ratio).removesuffix(" %").removesuffix("…")) / 100
 
     assert told <= ratio < told + Fraction(1, 10 ** (show.DIGITS + 2))

@@ -56,7 +56,7 @@ async def test_figures_come_as_metrics_as_json_and_as_a_page() -> None:
 
     assert "api &lt;main&gt;" in text
     assert "<main>" not in text
-    assert "≥66.66666 %" in text
+    assert "66.66666… %" in text
     assert "damaged: hour &lt;1&gt;: line 7" in text
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
 

@@ -321,7 +321,7 @@ def test_closeup_shows_every_probe_control_and_deduction(outage: Made) -> None:
     assert labels == [
         "command-api", "api-regions (lyon)", "api-regions (paris)",
         "témoin quad9 (lyon)",
-        "témoin quad9 (paris)", "maintenance planifiée", "deux premières minutes par incident",
+        "témoin quad9 (paris)", "maintenance planifiée", "franchise par incident réseau",
         "indisponibilité nette",
     ]  # fmt: skip
     down = [segment for segment in closeup["lanes"][0]["segments"] if segment[2] == "down"]
