@@ -130,8 +130,17 @@ def is_live(claim: Declaration, declarations: Iterable[Declaration]) -> bool:
 
 
 def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
-    """Whether what was declared is the credit that a claim asked for; it names the claim's id or number."""
-    return declared.kind == "credit" and declared.claim in (claim.id, claim.number)
+    """Whether what was declared is the credit that a claim asked for; it names the claim's id or number.
+
+    Clause 4: each account has a contract of its own, so two may have given one number to a claim each.
+    """
+    named = declared.claim is not None and declared.claim in (claim.id, claim.number)
+    return declared.kind == "credit" and named and may_be_of(claim.account, declared)
+
+
+def may_be_of(account: str | None, declared: Declaration) -> bool:
+    """Whether a claim or a credit is of an account; where either is not said, it may be."""
+    return account is None or declared.account in (account, None)
 
 
 def books(account: str, declarations: Iterable[Declaration], calendar: Calendar) -> Books:
@@ -139,10 +148,11 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
 
     Of what its credits leave, months that none of them is for are still asked for: those may be yet to come.
     """
-    of = [d for d in declarations if d.account == account]
+    of = [d for d in declarations if may_be_of(account, d)]
     credits = [d for d in of if d.kind == "credit"]
     # Of several invoices of one month the lowest counts: it leaves the customer least.
-    invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
+    mine = (d for d in of if d.kind == "invoice" and d.account == account)
+    invoices = sorted(mine, key=lambda d: -(d.amount_cents or 0))
     entries = [Entry(frozenset({d.month} if d.month else ()), Fraction(d.amount_cents or 0)) for d in credits]
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE:
