@@ -159,7 +159,9 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
             given = [credit for credit in credits if is_credit_for(claim, credit)]
             left = max((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given), 0)
             months = {calendar.month_name(month.start) for month in _months(asked_for(claim), calendar)}
-            if open_ := months - {d.month for d in given}:
+            open_ = months - {d.month for d in given}
+            # One that names no downtime may be for that of any month.
+            if open_ or not months:
                 entries.append(Entry(frozenset(open_), Fraction(left)))
     return Books({d.month or "": d for d in invoices}, entries)
 

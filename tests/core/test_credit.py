@@ -78,6 +78,16 @@ def test_a_credit_that_names_no_month_may_be_of_any_so_it_takes_room_from_each_a
     assert found.credited_since(day("2030-08-12"), calendar()) == 70
 
 
+@pytest.mark.parametrize("certain", [None, (), ((5, 5),)])
+def test_a_claim_that_names_no_downtime_takes_room_from_each_month_and_from_every_year(certain: Any) -> None:
+    """It may be for any: else it would ask for money under no cap."""
+    asked = told("claim", "claim", state="sent", amount_cents=70, certain=certain)
+    found = kept(asked, credit("2026-08", 20))
+
+    assert [found.credited(month) for month in ("2020-01", "2026-08")] == [50, 70]
+    assert found.credited_since(day("2030-08-12"), calendar()) == 50
+
+
 @pytest.mark.parametrize(
     ("credited", "august", "september"),
     [(None, 0, 101), (0, 0, 101), (100, 100, 1), (101, 101, 0), (150, 150, 0)],

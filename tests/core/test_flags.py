@@ -177,6 +177,13 @@ def test_a_reversed_span_is_told(kind: str, fields: dict[str, Any], key: str) ->
     ]
 
 
+def test_a_claim_that_names_no_downtime_is_told() -> None:
+    assert told("d", "claim", **{**CLAIM, "certain": ()}) == [
+        "malformed: d: certain: expected something, got nothing"
+    ]
+    assert told("d", "notice", **{**NOTICE, "certain": ()}) == []
+
+
 def test_what_a_kind_lacks_is_told() -> None:
     assert told("d", "notice") == [
         f"malformed: d: {key}: a declaration of kind notice needs it, got nothing"
