@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from collector.core.attainment import Attainment, Losses, Stake
 from collector.core.calendar import Calendar, Forward, Slide
 from collector.core.contract import Choice, Contract, Readings
-from collector.core.credit import asked_for, is_credit_for, is_live, share_of_base
+from collector.core.credit import asked_for, is_credit_for, is_live, may_be_of, share_of_base
 from collector.core.deduction import concerned
 from collector.core.record import Declaration
 from collector.core.reservation import documented, leaves_for
@@ -124,7 +124,7 @@ def without(stake: Stake, gone: Spans) -> Stake:
 def asked_elsewhere(stake: Stake, ground: Ground) -> Spans:
     """What claims ask for the same promise to other services of the account alone."""
     name, account = stake.rules.name, stake.rules.account
-    of = (c for c in _live(stake, ground) if c.account == account and name not in (c.services or ()))
+    of = (c for c in _live(stake, ground) if may_be_of(account, c) and name not in (c.services or ()))
     return union(*(asked_for(claim) for claim in of))
 
 

@@ -83,7 +83,7 @@ class Books:
     def invoiced(self, month: Month) -> Cents | None:
         """The invoice of a month without VAT; None until it is in."""
         found = self.invoices.get(month)
-        return None if found is None or found.amount_cents is None else Fraction(found.amount_cents)
+        return None if found is None or found.amount_cents is None else _stated(found)
 
     def credited(self, month: Month) -> Cents:
         """What may be settled for incidents of a month, or asked for already.
@@ -103,11 +103,9 @@ class Books:
             months = tuple(m for m in wanted if m >= first) or wanted[-1:]
         else:
             months = (calendar.month_name(window.start),)
-        amounts = [self.invoices[month].amount_cents for month in months if month in self.invoices]
-        known = [cents for cents in amounts if cents is not None]
-        whole = len(known) == len(months)
+        whole = total(self.invoiced(month) for month in months)
         return Base(
-            amount=Fraction(sum(known), len(months)) if whole else None,
+            amount=None if whole is None else whole / len(months),
             months={month: self.invoices[month].id for month in months if month in self.invoices},
             missing=tuple(month for month in months if month not in self.invoices),
         )
@@ -120,6 +118,11 @@ class Books:
         return sum(late, Fraction(0))
 
 
+def _stated(declared: Declaration) -> Cents:
+    """What an invoice, a claim or a credit is over: nothing where it says less, which would make room."""
+    return Fraction(max(declared.amount_cents or 0, 0))
+
+
 _LIVE: frozenset[str] = frozenset({"sent", "delivered", "answered", "accepted"})
 """States of a claim that is with the provider, or settled."""
 
@@ -130,8 +133,17 @@ def is_live(claim: Declaration, declarations: Iterable[Declaration]) -> bool:
 
 
 def is_credit_for(claim: Declaration, declared: Declaration) -> bool:
-    """Whether what was declared is the credit that a claim asked for; it names the claim's id or number."""
-    return declared.kind == "credit" and declared.claim in (claim.id, claim.number)
+    """Whether what was declared is the credit that a claim asked for; it names the claim's id or number.
+
+    Clause 4: each account has a contract of its own, so two may have given one number to a claim each.
+    """
+    named = declared.claim is not None and declared.claim in (claim.id, claim.number)
+    return declared.kind == "credit" and named and may_be_of(claim.account, declared)
+
+
+def may_be_of(account: str | None, declared: Declaration) -> bool:
+    """Whether a claim or a credit is of an account; where either is not said, it may be."""
+    return account is None or declared.account in (account, None)
 
 
 def books(account: str, declarations: Iterable[Declaration], calendar: Calendar) -> Books:
@@ -139,18 +151,22 @@ def books(account: str, declarations: Iterable[Declaration], calendar: Calendar)
 
     Of what its credits leave, months that none of them is for are still asked for: those may be yet to come.
     """
-    of = [d for d in declarations if d.account == account]
+    of = [d for d in declarations if may_be_of(account, d)]
     credits = [d for d in of if d.kind == "credit"]
     # Of several invoices of one month the lowest counts: it leaves the customer least.
-    invoices = sorted((d for d in of if d.kind == "invoice"), key=lambda d: -(d.amount_cents or 0))
-    entries = [Entry(frozenset({d.month} if d.month else ()), Fraction(d.amount_cents or 0)) for d in credits]
+    mine = (d for d in of if d.kind == "invoice" and d.account == account)
+    invoices = sorted(mine, key=lambda d: -(d.amount_cents or 0))
+    entries = [Entry(frozenset({d.month} if d.month else ()), _stated(d)) for d in credits]
     for claim in of:
         if claim.kind == "claim" and claim.state in _LIVE:
-            given = [credit for credit in credits if is_credit_for(claim, credit)]
-            left = max((claim.amount_cents or 0) - sum(credit.amount_cents or 0 for credit in given), 0)
+            paid = (credit for credit in credits if (credit.amount_cents or 0) >= 0)
+            given = [credit for credit in paid if is_credit_for(claim, credit)]
+            left = max(_stated(claim) - sum(map(_stated, given)), Fraction(0))
             months = {calendar.month_name(month.start) for month in _months(asked_for(claim), calendar)}
-            if open_ := months - {d.month for d in given}:
-                entries.append(Entry(frozenset(open_), Fraction(left)))
+            open_ = months - {d.month for d in given}
+            # One that names no downtime may be for that of any month.
+            if open_ or not months:
+                entries.append(Entry(frozenset(open_), left))
     return Books({d.month or "": d for d in invoices}, entries)
 
 

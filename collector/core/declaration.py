@@ -55,9 +55,9 @@ _INSTANTS = (
 )  # fmt: skip
 _SPANS = ("spans", "waiting", "certain", "possible")
 _EARLIEST, _LATEST = 946_684_800_000_000, 7_258_118_400_000_000  # the years 2000 and 2200
-_MAY_BE_EMPTY = ("certain", "waiting", "resources", "why")
-_NONE = {"arrears": ("spans",)}
-"""Kind → what it may have none of: so arrears that never were are corrected."""
+_MAY_BE_EMPTY = ("waiting", "resources", "why")
+_NONE = {"arrears": ("spans",), "notice": ("certain",)}
+"""Kind → what it may have none of: so arrears that never were are corrected. A claim asks for some."""
 
 
 def decoded(data: bytes) -> Declaration:

@@ -73,7 +73,7 @@ class _Known:
         if declared.commitment not in self._commitments:
             yield "unknown-commitment", f'{self._contract} has no "{declared.commitment}"'
         if declared.kind == "credit" and not any(is_credit_for(one, declared) for one in self._claims):
-            yield "unknown-claim", f'no claim is called "{declared.claim}"'
+            yield "unknown-claim", f'no claim of its account is called "{declared.claim}"'
         if declared.kind == "invoice":
             yield from self._rivals(declared)
         sent, received = declared.sent, declared.received

@@ -55,6 +55,24 @@ def test_an_invoice_of_nothing_is_lower_than_one_of_a_cent_whichever_came_first(
     assert kept(nothing, cent).invoiced("2026-08") == kept(cent, nothing).invoiced("2026-08") == 0
 
 
+def test_a_negative_invoice_is_one_of_nothing() -> None:
+    """Of a negative base a claim would be negative, and make room for those that share its caps."""
+    penalty = contract().penalty
+    assert penalty is not None
+    found = kept(invoice("2026-07", -1200))
+
+    assert found.invoiced("2026-07") == 0
+    assert found.base(Span(day("2026-07-05"), day("2026-08-05")), calendar(), penalty).amount == 0
+
+
+def test_what_is_negative_takes_no_room_and_makes_none() -> None:
+    """A negative credit pays nothing of its claim, so that is asked for as before."""
+    assert kept(claim(-100)).credited("2026-08") == 0
+    found = kept(claim(101), credit("2026-08", -1))
+    assert [found.credited(month) for month in ("2026-08", "2026-09")] == [101, 101]
+    assert kept(credit("2026-08", -1), credit(None, -1)).credited("2026-08") == 0
+
+
 def test_an_invoice_that_names_no_month_may_be_the_first_so_no_account_is_young_with_it() -> None:
     """A mean of one month, where it may have to be one of twelve, would be a guess."""
     penalty = contract().penalty
@@ -76,6 +94,16 @@ def test_a_credit_that_names_no_month_may_be_of_any_so_it_takes_room_from_each_a
 
     assert [found.credited(month) for month in ("2020-01", "2026-08")] == [70, 70]
     assert found.credited_since(day("2030-08-12"), calendar()) == 70
+
+
+@pytest.mark.parametrize("certain", [None, (), ((5, 5),)])
+def test_a_claim_that_names_no_downtime_takes_room_from_each_month_and_from_every_year(certain: Any) -> None:
+    """It may be for any: else it would ask for money under no cap."""
+    asked = told("claim", "claim", state="sent", amount_cents=70, certain=certain)
+    found = kept(asked, credit("2026-08", 20))
+
+    assert [found.credited(month) for month in ("2020-01", "2026-08")] == [50, 70]
+    assert found.credited_since(day("2030-08-12"), calendar()) == 50
 
 
 @pytest.mark.parametrize(

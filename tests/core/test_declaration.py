@@ -20,7 +20,7 @@ VALUES: dict[str, Any] = {
     "account": "123", "month": "2026-11", "amount_cents": 100, "issued": NOON, "zones": ["a"], "from": NOON,
     "services": ["s3"], "possible": [SPAN], "state": "sent", "document": "0" * 64, "root": "r", "size": 9,
     "statement": "st", "claim": "c", "expires": NOON, "text": "t", "resources": [], "to": NOON + 1,
-    "certain": [], "ongoing": False, "message_id": "m@x", "complete": NOON, "first_answer": NOON,
+    "certain": [SPAN], "ongoing": False, "message_id": "m@x", "complete": NOON, "first_answer": NOON,
     "waiting": [SPAN], "solved": NOON + 1, "sent": NOON, "received": NOON, "why": "w",
     "supersedes": "earlier", "commitment": "c",
 }  # fmt: skip
@@ -90,6 +90,18 @@ def test_arrears_that_never_were_are_corrected_to_none() -> None:
     assert declaration.checked(given).spans == ()
     with pytest.raises(DeclarationError, match="account: expected something"):
         declaration.checked({**given, "account": ""})
+
+
+def test_a_notice_may_be_certain_of_nothing_yet_and_a_claim_may_not() -> None:
+    """What a claim without downtime asks for would be of no month, and so under no cap."""
+    notice, claim = (
+        {"id": "i", "kind": kind, "by": "fh", **{key: VALUES[key] for key in declaration.NEEDS[kind]}}
+        for kind in ("notice", "claim")
+    )
+
+    assert declaration.checked({**notice, "certain": []}).certain == ()
+    with pytest.raises(DeclarationError, match=r"^certain: expected something, got nothing$"):
+        declaration.checked({**claim, "certain": []})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -105,10 +105,21 @@ def test_a_claim_about_what_the_contract_does_not_promise_is_told() -> None:
 def test_a_credit_for_nothing_that_was_claimed_is_told() -> None:
     made = watched("oo").declare("k", "claim", **CLAIM)
 
-    assert told("d", "credit", **CREDIT) == ['unknown-claim: d: no claim is called "c"']
+    assert told("d", "credit", **CREDIT) == ['unknown-claim: d: no claim of its account is called "c"']
     for id, claim in (("d", "k"), ("e", "1")):  # by its id, or by its number
         made.declare(id, "credit", **{**CREDIT, "claim": claim})
     assert account(made, until=600).flags == ()
+
+
+def test_a_credit_for_what_another_account_claimed_is_told() -> None:
+    """Each account has its own contract, and may give its claims the same numbers."""
+    made = watched("oo").declare("k", "claim", **CLAIM)
+    made.declare("d", "credit", **{**CREDIT, "account": "b", "claim": "1"})
+
+    assert [flag.partition(" (")[0] for flag in account(made, until=600).flags] == [
+        'unknown-account: d: no plan has "b"',
+        'unknown-claim: d: no claim of its account is called "1"',
+    ]
 
 
 def test_of_two_invoices_of_one_month_the_lower_counts_and_both_are_told() -> None:
@@ -164,6 +175,13 @@ def test_a_reversed_span_is_told(kind: str, fields: dict[str, Any], key: str) ->
     assert told("d", kind, **fields) == [
         f"malformed: d: {key}: expected an end after the start, got {T0 + 60 * S} to {T0}"
     ]
+
+
+def test_a_claim_that_names_no_downtime_is_told() -> None:
+    assert told("d", "claim", **{**CLAIM, "certain": ()}) == [
+        "malformed: d: certain: expected something, got nothing"
+    ]
+    assert told("d", "notice", **{**NOTICE, "certain": ()}) == []
 
 
 def test_what_a_kind_lacks_is_told() -> None:

@@ -344,6 +344,13 @@ def test_a_claim_that_was_credited_names_the_credit(tmp_path: Path, ask: Asked) 
     assert record["credit"] == "credit-7"
 
 
+def test_a_credit_to_another_account_is_not_named_as_its_own(tmp_path: Path, ask: Asked) -> None:
+    theirs = msgspec.structs.replace(CREDIT, id="credit-7", claim="R-7", account="other")
+    (record,) = in_json(ask, "claim", written(tmp_path, [SENT, theirs]))["on_record"]
+
+    assert record["credit"] is None
+
+
 def test_a_claim_in_full_can_be_calculated_again(state: Path, ask: Asked) -> None:
     status, page = ask("claim", state, CLAIM)
 
