@@ -5,6 +5,10 @@ their versions are part of every statement. Local time is an integer too: the mi
 clock of the zone has shown since its own 1970-01-01 00:00. A local time that a clock change skips stands
 for the first instant after the gap, one that occurs twice for its first pass.
 
+A journal may state any instant, and dates end somewhere: what lies before 1970 has date and time of day of
+its first instant, what lies after 2299 those of its last. So each has a date, with centuries to spare for
+terms that run from it, and no walk over days or months is long. The inbox takes 2000 to 2199.
+
 Terms run in two directions, never in one function: one that runs *forward* from an event may be extended
 past days off, one that counts *back* from an event may not (art. 642 of the French code of civil procedure
 moves the former only). Each way of counting has a name; `safe` and `strict` give the customer least.
@@ -42,6 +46,9 @@ days off; n full working days lie between."""
 
 Hours: TypeAlias = Literal["safe", "elapsed", "wall", "full-hour"]
 """A term in hours runs: as the earlier of the next two; elapsed; on the wall clock; from the next hour on."""
+
+CIVIL = Span(0, 120_530 * DAY)
+"""What a calendar tells apart: the years 1970 to 2299, in UTC."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _start = itemgetter(0)
@@ -111,7 +118,8 @@ class Calendar:
         return self.transitions[self._segment(instant)][1]
 
     def civil(self, instant: Instant) -> Civil:
-        """Date and time of day in the zone."""
+        """Date and time of day in the zone, of the nearest instant of `CIVIL`."""
+        instant = min(max(instant, CIVIL.start), CIVIL.end - 1)
         days, day_us = divmod(instant + self.offset(instant), DAY)
         return Civil(date.fromordinal(_EPOCH + days), day_us)
 
@@ -243,14 +251,16 @@ class Calendar:
         self, span: Span, *, opens_minute: int, closes_minute: int, weekdays: frozenset[int]
     ) -> Spans:
         """What of `span` is business hours: [opens, closes) on those ISO weekdays that are no holidays."""
-        return within(spans(self._open(span, opens_minute, closes_minute, weekdays)), span)
+        told = within((span,), CIVIL)
+        return within(spans(self._open(told, opens_minute, closes_minute, weekdays)), span)
 
-    def _open(self, span: Span, opens: int, closes: int, weekdays: frozenset[int]) -> Iterator[Span]:
-        day = self.date_of(span.start)
-        while self.midnight(day) < span.end:
-            if day.isoweekday() in weekdays and day not in self.holidays:
-                yield Span(self.instant_of(day, opens * MINUTE), self.instant_of(day, closes * MINUTE))
-            day += timedelta(1)
+    def _open(self, told: Spans, opens: int, closes: int, weekdays: frozenset[int]) -> Iterator[Span]:
+        for start, end in told:
+            day = self.date_of(start)
+            while self.midnight(day) < end:
+                if day.isoweekday() in weekdays and day not in self.holidays:
+                    yield Span(self.instant_of(day, opens * MINUTE), self.instant_of(day, closes * MINUTE))
+                day += timedelta(1)
 
     # ---------------------------------------------------------------------------------------------- deadlines
 

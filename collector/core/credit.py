@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from collector.core.calendar import Calendar
+from collector.core.calendar import CIVIL, Calendar
 from collector.core.contract import Choice, Penalty, Readings
 from collector.core.record import Declaration
 from collector.core.timeline import Instant, Span, Spans, duration, either_way, within
@@ -189,7 +189,7 @@ def by_month(amount: Cents, counted: Spans, calendar: Calendar) -> dict[Month, C
 
 def _months(counted: Spans, calendar: Calendar) -> Iterable[Span]:
     reached: Instant | None = None
-    for start, end in counted:
+    for start, end in within(counted, CIVIL):
         at = start if reached is None else max(start, reached)
         while at < end:
             month = calendar.month_of(at)

@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from collector.core.calendar import Calendar, Slide
+from collector.core.calendar import CIVIL, Calendar, Slide
 from collector.core.timeline import DAY, Duration, Instant, Span
 
 WindowKind: TypeAlias = Literal["trailing", "calendar", "worst", "given"]
@@ -55,8 +55,8 @@ def _around(length: str, calendar: Calendar, instant: Instant) -> Span:
 
 def calendar_windows(length: str, calendar: Calendar, span: Span) -> Iterator[Window]:
     """Every window of the calendar that touches `span`, in order of time."""
-    at = span.start
-    while at < span.end:
+    at, end = max(span.start, CIVIL.start), min(span.end, CIVIL.end)
+    while at < end:
         around = _around(length, calendar, at)
         yield Window("calendar", around)
         at = around.end

@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_424_000 * SECOND, 253_402_128_000 * SECOND
+"""The third day of the year 1 and the last but one of 9999, so that each has a date in every zone."""
+
 DIGITS = 5
 """Digits after the decimal point of a percentage; what lies beyond is cut, never rounded (clause 24)."""
 
@@ -24,15 +27,22 @@ def zone(name: str, *, utc: bool) -> tzinfo:
 
 def instant(at: Instant, where: tzinfo) -> str:
     """`at` with its offset: "2026-11-22 14:03:05.250000+01:00", without the fraction where there is none."""
-    return (EPOCH + timedelta(microseconds=at)).astimezone(where).isoformat(" ")
+    return moment(at, where).isoformat(" ")
+
+
+def moment(at: Instant, where: tzinfo) -> datetime:
+    """`at` as a date and time. A journal may state what none can tell: that is shown as the first or the last
+    day that has one, and a flag of the account has the number."""
+    shown = min(max(at, _FIRST), _LAST)
+    return (EPOCH + timedelta(microseconds=shown)).astimezone(where)
 
 
 def until(at: Instant, where: tzinfo) -> str:
     """A deadline: where it falls on midnight, the day that it is the end of stands first."""
-    moment = (EPOCH + timedelta(microseconds=at)).astimezone(where)
-    if moment.time() != time.min:
+    due = moment(at, where)
+    if due.time() != time.min:
         return instant(at, where)
-    return f"the end of {moment.date() - timedelta(1)} ({instant(at, where)})"
+    return f"the end of {due.date() - timedelta(1)} ({instant(at, where)})"
 
 
 def duration(length: Duration) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from collector.contracts import calendar as calendar_of
 from collector.contracts import load
-from collector.core.calendar import Back, Calendar, Civil, Forward, Hours
+from collector.core.calendar import CIVIL, Back, Calendar, Civil, Forward, Hours
 from collector.core.timeline import DAY, HOUR, MINUTE, SECOND, Instant, Span, Unit, duration
 from collector.settings import shipped
 
@@ -398,3 +399,22 @@ def test_windows_that_end_on_a_last_day_in_which_the_clock_skips_an_hour_start_o
     for start in range(starts.start, starts.end, 10 * MINUTE):
         (slide,) = (one for one in slides if one.starts.start <= start < one.starts.end)
         assert slide.window(start) == Span(start, cairo.shift(start, 1))
+
+
+def test_what_no_date_can_tell_has_the_nearest_that_the_calendar_tells() -> None:
+    first, last = CIVIL.start, CIVIL.end - 1
+    for far, near in ((-(1 << 62), first), (first - 1, first), (last + 1, last), (1 << 62, last)):
+        assert CALENDAR.civil(far) == CALENDAR.civil(near)
+    assert CALENDAR.civil(first) != CALENDAR.civil(first + 1)
+    assert CALENDAR.civil(last) != CALENDAR.civil(last - 1)
+    assert [CALENDAR.month_name(at) for at in (first, last)] == ["1970-01", "2300-01"]
+
+
+def test_business_hours_of_all_time_are_those_that_the_calendar_tells() -> None:
+    hours: Any = {"opens_minute": 540, "closes_minute": 1080, "weekdays": frozenset({1, 2, 3, 4, 5})}
+    sunday = CALENDAR.midnight(day("2026-11-29"))
+
+    assert CALENDAR.business_hours(Span(CIVIL.end, 1 << 62), **hours) == ()
+    early = CALENDAR.business_hours(Span(-(1 << 62), 10 * DAY), **hours)
+    assert early == CALENDAR.business_hours(Span(0, 10 * DAY), **hours)
+    assert CALENDAR.business_hours(Span(sunday, sunday + DAY), **hours) == ()

@@ -5,13 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from collector.core.account import draw, replay
+from collector.core.account import draw, replay, settle
 from collector.core.claim import BLOCKING
 from collector.core.correction import stated
 from collector.core.credit import books
 from collector.core.flags import flags
+from collector.core.published import to_json
 from collector.core.timeline import HOUR, Span
 from collector.errors import UsageError
 from tests.strategies import (
@@ -182,6 +184,37 @@ def test_a_claim_that_names_no_downtime_is_told() -> None:
         "malformed: d: certain: expected something, got nothing"
     ]
     assert told("d", "notice", **{**NOTICE, "certain": ()}) == []
+
+
+FAR = 1 << 62
+FOREVER = ((-FAR, FAR), (-FAR, 1 - FAR), (FAR - 1, FAR))
+
+
+@pytest.mark.parametrize("far", [-FAR, FAR])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("planned-maintenance", {"spans": ((0, 60),), "scope": ("s",), "standing": "accepted"}),
+        ("notice", NOTICE), ("claim", CLAIM), ("invoice", INVOICE), ("arrears", ARREARS),
+        ("deployment", DEPLOYMENT), ("credit", {**CREDIT, "claim": "1"}),
+        ("ticket", {**TICKET, "severity": 3}),
+    ],
+)  # fmt: skip
+def test_no_instant_is_too_far_for_an_account(kind: Any, fields: dict[str, Any], far: int) -> None:
+    """Dates end somewhere, and what a journal states does not."""
+    made = watched("oxxxxo", burst=10).declare("k", "claim", **CLAIM)
+    for n, change in enumerate(
+        [dict.fromkeys(moments, far) for moments in (("sent", "received"), ("opened", "complete"))]
+        + [{key: far} for key in ("issued", "from_", "to", "expires", "solved", "sent")]
+        + [{key: FOREVER} for key in ("spans", "certain", "possible", "waiting")]
+    ):
+        plain = Journal().declare(f"d{n}", kind, **fields).lines[0]
+        made.lines.append(msgspec.structs.replace(plain, seq=len(made.lines), **change))
+    found = account(made, until=600)
+    settled = settle(found)
+
+    assert to_json(found, settled)["flags"]
+    assert any(flag.startswith("malformed: ") for flag in found.flags)
 
 
 def test_what_a_kind_lacks_is_told() -> None:
