@@ -320,10 +320,12 @@ def pools(
         own = [part for outage in there for part in cut(service, outage, terms["unit"])]
         touched = set()
         for incident in network.get(region, []):
-            belonging = [part for part in own if part["possible"] & incident["possible"]]
-            touched |= {part["id"] for part in belonging}
-            if belonging:
-                found.append((incident, set().union(*(part["possible"] for part in belonging))))
+            touched |= {part["id"] for part in own if part["possible"] & incident["possible"]}
+            pool = set().union(*(o["possible"] for o in there if o["possible"] & incident["possible"]))
+            if any(part["id"] == incident["id"] and part["possible"] == incident["possible"] for part in own):
+                pool = incident["possible"]
+            if pool:
+                found.append((incident, pool))
         if headed:
             alone = [part for part in own if part["id"] not in touched]
             found += [(one, one["possible"]) for one in group(alone, terms["unit"], terms["joined_within"])]

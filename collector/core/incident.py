@@ -228,13 +228,18 @@ def spared(
     ways, always = _SCOPES[readings["grace-scope"]](promise, grace)
     found: list[Spared] = []
     for region, outages in history.by_region(lambda rules: rules.via in ways).items():
-        parts = _parts(outages, readings)
+        whole, parts = [told.outage for told in outages], _parts(outages, readings)
+        own = {part.id: part.possible for part in parts}
         touched: set[str] = set()
         for incident in network.get(region, ()):
-            belonging = _overlapping(parts, incident.possible)
-            touched.update(part.id for part in belonging)
-            if belonging:
-                found.append(Spared(incident, union(*(part.possible for part in belonging))))
+            touched.update(map(_id, _overlapping(parts, incident.possible)))
+            # G1: another service's outage belongs to it, all of it; of its own, the part that it is.
+            mine = own.get(incident.id) == incident.possible
+            pool = (
+                incident.possible if mine else union(*map(_possible, _overlapping(whole, incident.possible)))
+            )
+            if pool:
+                found.append(Spared(incident, pool))
         if always:
             alone = [part for part in parts if part.id not in touched]
             found += (Spared(one, one.possible) for one in _grouped(alone, region, grace, readings))
