@@ -20,7 +20,7 @@ from collector.core.record import decode
 from collector.core.timeline import Span
 from tests import twin
 from tests.strategies import SHIPPED, calendar, contract
-from tests.twin_words import SECOND, Json
+from tests.twin_words import SECOND, Json, parts
 
 SEEDS = range(int(os.environ.get("TWIN_FROM", "0")), int(os.environ.get("TWIN_TO", "30")))
 BASES = (1_792_705_700, 1_792_888_500, 1_793_000_000)
@@ -40,7 +40,7 @@ class World:
     """What may be in a journal, by chance: `lines` by origin, and what to ask of the account."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = Random(seed)
+        self.chance, self.moves = Random(seed), Random(f"moves {seed}")
         self.base = self.chance.choice(BASES)
         self.length = self.chance.choice([300, 600, 900])
         self.services = list(self._services())
@@ -195,8 +195,19 @@ class World:
             k = self.chance.randrange(len(changed))
             changed[k] = {**changed[k], "sight": changed[k]["sight"] + self.chance.choice([0, 5]) * SECOND}
         if self.alone and self.often(0.3):
-            self.services = [self._ruled(dict(one)) for one in self.services]
+            self.services = [self._moved(self._ruled(dict(one))) for one in self.services]
         return changed
+
+    def _moved(self, service: Json) -> Json:
+        """To another region, reached in another way, or with another promise: each now and then."""
+        for key, choices in (
+            ("region", ["r", "q"]),
+            ("via", ["internet", "internal"]),
+            ("commitments", [["internet.access"], ["load-balancer.availability"], service["commitments"]]),
+        ):
+            if self.moves.random() < 0.3:
+                service[key] = self.moves.choice(choices)
+        return service
 
     def _declarations(self, origin: str, since: int, until: int) -> Iterator[tuple[int, Json]]:
         ids: list[str] = []
@@ -314,7 +325,7 @@ def as_compared(account: Json) -> Json:
 
     def plain(value: Any) -> Any:
         if isinstance(value, set):
-            return twin.parts(value)
+            return parts(value)
         return f"{value.numerator}/{value.denominator}" if isinstance(value, Fraction) else value
 
     attainments = {}

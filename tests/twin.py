@@ -4,39 +4,16 @@ It takes journal lines as JSON has them and the contract as TOML has it, and goe
 second: a set of ticks is a Python set. Every instant that it is given must lie on a tick.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import TypeAlias
 
-from tests.twin_words import SECOND, Json, in_time, last_words
+from tests.twin_words import SECOND, Json, Ticks, in_time, last_words, parts, tick, ticks_of
 
 KINDS = (
     "suspension", "planned-maintenance", "emergency-protection", "force-majeure", "customer-fault",
     "countermeasure",
 )  # fmt: skip
-Ticks: TypeAlias = set[int]
-
-
-def tick(instant: int) -> int:
-    seconds, rest = divmod(instant, SECOND)
-    assert not rest, f"{instant} is not on a tick"
-    return seconds
-
-
-def parts(ticks: Iterable[int]) -> list[list[int]]:
-    """Ticks as spans of µs."""
-    found: list[list[int]] = []
-    for one in sorted(ticks):
-        if found and found[-1][1] == one * SECOND:
-            found[-1][1] += SECOND
-        else:
-            found.append([one * SECOND, (one + 1) * SECOND])
-    return found
-
-
-def ticks_of(spans: Iterable[Sequence[int]]) -> Ticks:
-    return {one for start, end in spans for one in range(tick(start), tick(end))}
 
 
 # ------------------------------------------------------------------------------------ one origin (T4, S)
@@ -211,12 +188,19 @@ class Service:
     def __init__(self, name: str) -> None:
         self.name = name
         self.rules: Json = {}
+        self.ruled: dict[int, Json] = {}
         self.commitments: list[str] = []
         self.states: dict[int, str] = {}
         self.answered: Ticks = set()
 
     def where(self, state: str) -> Ticks:
         return {at for at, found in self.states.items() if found == state}
+
+    def rules_at(self, at: int) -> Json:
+        """They hold until others are told; the first held before, too."""
+        if at in self.ruled:
+            return self.ruled[at]
+        return self.ruled[max((then for then in self.ruled if then <= at), default=min(self.ruled))]
 
     def runs(self) -> tuple[list[Json], list[Json]]:
         """Outages and blips (V3)."""
@@ -249,7 +233,7 @@ def services_of(origins: Sequence[Origin], horizon: Sequence[int], as_of: int) -
         alone[at] = {name: judge(rules[name], probes.get(name, [])) for name in rules}
         for name, service in rules.items():
             one = found.setdefault(name, Service(name))
-            one.rules = service
+            one.rules = one.ruled[at] = service
             one.commitments += [id for id in service["commitments"] if id not in one.commitments]
             one.states[at] = alone[at][name]
             if any(probe["saw"] in ("up", "answered") for probe in probes.get(name, [])):
@@ -270,6 +254,24 @@ def judge_other(rules: Mapping[str, Json], probes: Mapping[str, list[Json]], nam
 
 
 # ------------------------------------------------------------------------------------ grace (G1, G2)
+
+
+def stretches(service: Service, counts: Callable[[Json], bool]) -> dict[str, list[Json]]:
+    """Outages by region, while the rules count; where those change the one or the other, they are cut."""
+
+    def word(at: int) -> tuple[str, bool]:
+        return service.rules_at(at)["region"], counts(service.rules_at(at))
+
+    found: dict[str, list[Json]] = {}
+    for outage in service.runs()[0]:
+        span = range(min(outage["possible"]), max(outage["possible"]) + 1)
+        for (region, counted), of in groupby(span, key=word):
+            inside = set(of)
+            part = {kind: outage[kind] & inside for kind in ("certain", "possible")}
+            part["id"] = f"{service.name}@{min(inside) * SECOND}"
+            if counted and part["certain"]:
+                found.setdefault(region, []).append(part)
+    return found
 
 
 def cut(service: Service, outage: Json, unit: str) -> list[Json]:
@@ -308,24 +310,30 @@ def group(outages: list[Json], unit: str, joined_within: int) -> list[Json]:
     ]
 
 
-def pools(service: Service, commitment: str, network: list[Json], terms: Json) -> list[tuple[Json, Ticks]]:
+def pools(
+    service: Service, commitment: str, network: Mapping[str, list[Json]], terms: Json
+) -> list[tuple[Json, Ticks]]:
     headed = commitment in terms["heads"]
     if terms["scope"] == "access-only":
         if commitment != terms["incidents_of"]:
             return []
-        headed = False
-    elif not headed and service.rules.get("via", "internet") != "internet":
-        return []
-    own = [part for outage in service.runs()[0] for part in cut(service, outage, terms["unit"])]
-    found, touched = [], set()
-    for incident in network:
-        belonging = [part for part in own if part["possible"] & incident["possible"]]
-        touched |= {part["id"] for part in belonging}
-        if belonging:
-            found.append((incident, set().union(*(part["possible"] for part in belonging))))
-    if headed:
-        alone = [part for part in own if part["id"] not in touched]
-        found += [(one, one["possible"]) for one in group(alone, terms["unit"], terms["joined_within"])]
+        spared, headed = stretches(service, lambda _: True), False
+    else:
+        spared = stretches(service, lambda rules: headed or rules.get("via", "internet") == "internet")
+    found = []
+    for region, there in spared.items():
+        own = [part for outage in there for part in cut(service, outage, terms["unit"])]
+        touched = set()
+        for incident in network.get(region, []):
+            touched |= {part["id"] for part in own if part["possible"] & incident["possible"]}
+            pool = set().union(*(o["possible"] for o in there if o["possible"] & incident["possible"]))
+            if any(part["id"] == incident["id"] and part["possible"] == incident["possible"] for part in own):
+                pool = incident["possible"]
+            if pool:
+                found.append((incident, pool))
+        if headed:
+            alone = [part for part in own if part["id"] not in touched]
+            found += [(one, one["possible"]) for one in group(alone, terms["unit"], terms["joined_within"])]
     return sorted(found, key=lambda pair: (min(pair[1]), min(pair[0]["certain"]), pair[0]["id"]))
 
 
@@ -364,16 +372,15 @@ def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
 def excluded(service: Service, all_declared: list[Json], overrun: str) -> dict[str, Ticks]:
     found: dict[str, Ticks] = {}
     for one in all_declared:
-        if not {"*", service.name, service.rules["region"]} & set(one["scope"]):
-            continue
-        taken = set(one["ticks"])
+        names, taken = set(one["scope"]), set(one["ticks"])
         if one["kind"] == "planned-maintenance" and overrun == "until-it-ends":
             for _, end in parts(one["ticks"]):
                 for outage in service.runs()[0]:
                     begins, ends = min(outage["possible"]), max(outage["possible"]) + 1
                     if begins < tick(end) < ends:
                         taken |= set(range(tick(end), ends))
-        found[one["kind"]] = found.get(one["kind"], set()) | taken
+        meant = {at for at in taken if names & {"*", service.name, service.rules_at(at)["region"]}}
+        found[one["kind"]] = found.get(one["kind"], set()) | meant
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 
@@ -417,7 +424,7 @@ def account(
             kept += [{**one} for one in found if one["possible"] & shown]
         for id in service.commitments:
             (promise,) = (one for one in contract["commitments"] if one["id"] == id)
-            given = pools(service, id, network.get(service.rules["region"], []), terms)
+            given = pools(service, id, network, terms)
             off = excluded(service, every, choice["overrun"])
             left = choice["excluded-time"] == "leaves-period"
             numbers = attain(service, shown, off, left, given, terms, ratio(promise["target"]))
@@ -431,9 +438,10 @@ def account(
 def incidents(services: Mapping[str, Service], terms: Json) -> dict[str, list[Json]]:
     found: dict[str, list[Json]] = {}
     for _, service in sorted(services.items()):
-        if terms["incidents_of"] in service.commitments:
-            cuts = [part for outage in service.runs()[0] for part in cut(service, outage, terms["unit"])]
-            found.setdefault(service.rules["region"], []).extend(cuts)
+        made = stretches(service, lambda rules: terms["incidents_of"] in rules["commitments"])
+        for region, outages in made.items():
+            cuts = [part for outage in outages for part in cut(service, outage, terms["unit"])]
+            found.setdefault(region, []).extend(cuts)
     return {region: group(of, terms["unit"], terms["joined_within"]) for region, of in found.items()}
 
 

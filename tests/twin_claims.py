@@ -12,7 +12,8 @@ from itertools import combinations
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from tests.twin import KINDS, Service, Ticks, grace, incidents, pools, ratio
+from tests.twin import KINDS, Service, grace, incidents, pools, ratio
+from tests.twin_words import Ticks
 
 Json: TypeAlias = dict[str, Any]
 PARIS = ZoneInfo("Europe/Paris")
@@ -116,8 +117,9 @@ class Known:
 
     def _service(self, made: Any, name: str) -> Service:
         one = Service(name)
-        one.rules = {"name": name, "region": "r", "via": made.via[name]}
         one.commitments = list(made.promises[name])
+        one.rules = {"name": name, "region": "r", "via": made.via[name], "commitments": one.commitments}
+        one.ruled = {self.base: one.rules}
         one.states = dict.fromkeys(range(self.base, self.base + made.hours), "up")
         for down in made.down[name]:
             counts = not down.throttled or self.choice["platform-throttle"] == "unavailable"
@@ -202,7 +204,7 @@ class Stake:
         self.length = MONTHS[self.terms["window"]]
         self.target = ratio(known.targets.get(service.name, {}).get(id, self.terms["target"]))
         headed = next((one for one in promise if one in known.contract["grace"]["heads"]), id)
-        self.given = pools(service, headed, known.network.get("r", []), known.terms)
+        self.given = pools(service, headed, known.network, known.terms)
         self.off = excluded(service, known)
         self.counts = service.where("down") - self.off
         self.counts &= reserved(service, known)

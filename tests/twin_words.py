@@ -1,13 +1,35 @@
-"""What was declared, as the second account sees it: which word is the last, and which came in time."""
+"""What the second account counts in, and which declared word is the last and came in time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 Json: TypeAlias = dict[str, Any]
+Ticks: TypeAlias = set[int]
 
 SECOND = 1_000_000
+
+
+def tick(instant: int) -> int:
+    seconds, rest = divmod(instant, SECOND)
+    assert not rest, f"{instant} is not on a tick"
+    return seconds
+
+
+def parts(ticks: Iterable[int]) -> list[list[int]]:
+    """Ticks as spans of µs."""
+    found: list[list[int]] = []
+    for one in sorted(ticks):
+        if found and found[-1][1] == one * SECOND:
+            found[-1][1] += SECOND
+        else:
+            found.append([one * SECOND, (one + 1) * SECOND])
+    return found
+
+
+def ticks_of(spans: Iterable[Sequence[int]]) -> Ticks:
+    return {one for start, end in spans for one in range(tick(start), tick(end))}
 
 
 def last_words(lines: Sequence[Json]) -> list[Json]:

@@ -4,12 +4,10 @@
 the account: it depends on nothing but its arguments, so anyone can draw it again.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from operator import attrgetter
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Stake, Terms
@@ -23,7 +21,7 @@ from collector.core.deduction import Deduction, deductions, taken_from
 from collector.core.durability import Canary, DurabilityFigure, Objects, durability, together
 from collector.core.eligibility import Eligibility, newest_accounts
 from collector.core.flags import flags
-from collector.core.incident import Incident, Spared, Told, incidents, spared
+from collector.core.incident import History, Incident, Spared, network_incidents, spared
 from collector.core.latency import Fold, Latencies, LatencyFigure, figure, limits
 from collector.core.outage import Outage, Runs, runs
 from collector.core.record import Line as JournalLine
@@ -34,16 +32,13 @@ from collector.core.support import Known, Ticket, tickets
 from collector.core.timeline import (
     Instant,
     Span,
-    intersection,
     spans,
     union,
     within,
 )
-from collector.core.verdict import States, Watcher, Watches, ruled, seen, service_states, watches
+from collector.core.verdict import States, Watcher, Watches, seen, service_states, watches
 from collector.core.window import Asked, Window, positions, windows
 from collector.errors import UncountableJournal, UsageError
-
-_REGION = attrgetter("region")
 
 
 class Evidence(NamedTuple):
@@ -183,6 +178,10 @@ class _Drawing:
         self.stated = stated(told, as_of)
         self.declarations = self.stated.declarations
         self.deductions = deductions(self.declarations, contract, calendar, readings)
+        self.histories = {
+            name: History(watched, self.runs[name].outages, self.states[name].answered)
+            for name, watched in sorted(self.watched.items())
+        }
         self.network = self._network()
         self.spared: dict[tuple[str, tuple[str, ...]], tuple[Spared, ...]] = {}
         self.slides: dict[tuple[str, Instant], tuple[Slide, ...]] = {}
@@ -273,21 +272,14 @@ class _Drawing:
                 yield Stake(commitment, latest, watched, facts, terms, flags)
 
     def _terms(self, commitment: Commitment, stated: Fraction, watched: Watches) -> Terms:
-        rules, grace = watched[-1][1].rules, self.contract.grace
+        grace = self.contract.grace
         given: tuple[Spared, ...] = ()
         if grace is not None:
-            promise = self.contract.promise(commitment.id, self.readings)
-            if (rules.name, promise) not in self.spared:
-                told = self._told(rules.name)
-                network = [
-                    incident
-                    for region, there in ruled(watched, _REGION).items()
-                    for incident in self.network.get(region, ())
-                    if intersection(incident.possible, there)
-                ]
-                of = spared(rules, promise, told, network, grace, self.readings)
-                self.spared[rules.name, promise] = of
-            given = self.spared[rules.name, promise]
+            name, promise = watched[-1][1].rules.name, self.contract.promise(commitment.id, self.readings)
+            if (name, promise) not in self.spared:
+                of = spared(self.histories[name], promise, self.network, grace, self.readings)
+                self.spared[name, promise] = of
+            given = self.spared[name, promise]
         own = ((span, watch.rules.targets.get(commitment.id)) for span, watch in watched)
         return Terms(
             commitment=commitment.id,
@@ -307,21 +299,9 @@ class _Drawing:
                 "draw the account by the contract that the plan names"
             ) from None
 
-    def _told(self, service: str) -> list[Told]:
-        return [Told(outage, self.states[service].answered) for outage in self.runs[service].outages]
-
     def _network(self) -> dict[str, tuple[Incident, ...]]:
-        """Region → its network incidents (G1)."""
         grace = self.contract.grace
-        if grace is None:
-            return {}
-        told: dict[str, list[Told]] = defaultdict(list)
-        for name, watched in sorted(self.watched.items()):
-            if any(grace.incidents_of in watch.rules.commitments for _, watch in watched):
-                for region, there in ruled(watched, _REGION).items():
-                    touching = (o for o in self._told(name) if intersection(o.outage.possible, there))
-                    told[region] += touching
-        return {region: incidents(of, region, grace, self.readings) for region, of in told.items()}
+        return network_incidents(self.histories.values(), grace, self.readings) if grace else {}
 
     def _promised(self) -> Iterable[tuple[str, Watches, Commitment, Iterable[Watcher]]]:
         """Every commitment that a service was ever planned for, with all probes that ever asked about it."""

@@ -5,7 +5,8 @@ other deductions have left. It takes certain downtime first and, where that is s
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -28,13 +29,14 @@ from collector.core.timeline import (
     union,
     within,
 )
+from collector.core.verdict import Watches, ruled
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """What one grace is given for."""
 
     id: str
-    """That of its first outage, or of the part that was split off."""
+    """That of its first outage, or of the part that was cut off."""
     region: str
     certain: Spans
     possible: Spans
@@ -51,6 +53,38 @@ class Told(NamedTuple):
 
     outage: Outage
     answered: Spans
+
+
+class History(NamedTuple):
+    """What the plans said of a service, its outages, and the answers that its probes got."""
+
+    watched: Watches
+    outages: Sequence[Outage]
+    answered: Spans
+
+    def by_region(self, counts: Callable[[Service], bool]) -> dict[str, list[Told]]:
+        """Region → the outages there while the plan counts; one that outlasts a change is cut there."""
+        # JOURNAL: when a service's rules change, each stretch is judged by its own plan.
+        where = ruled(self.watched, lambda rules: rules.region if counts(rules) else None)
+        return {
+            region: [Told(part, self.answered) for one in self.outages for part in _parts_in(one, there)]
+            for region, there in where.items()
+            if region is not None
+        }
+
+
+def _parts_in(outage: Outage, there: Spans) -> list[Outage]:
+    # V3: a part in which nothing is certain is a blip, and never counts.
+    return [_part(outage, span) for span in there if within(outage.certain, span)]
+
+
+def _part(outage: Outage, span: Span) -> Outage:
+    return msgspec.structs.replace(
+        outage,
+        id=f"{outage.service}@{max(span.start, outage.begins)}",
+        certain=within(outage.certain, span),
+        possible=within(outage.possible, span),
+    )
 
 
 # ------------------------------------------------------------------------------------- reading grace-unit
@@ -73,15 +107,7 @@ def _split(told: Told) -> list[Outage]:
     if len(cuts) == 1:
         return [outage]
     cuts.append(outage.ends)
-    return [
-        msgspec.structs.replace(
-            outage,
-            id=f"{outage.service}@{start}",
-            certain=within(outage.certain, Span(start, end)),
-            possible=within(outage.possible, Span(start, end)),
-        )
-        for start, end in pairwise(cuts)
-    ]
+    return [_part(outage, Span(start, end)) for start, end in pairwise(cuts)]
 
 
 def _whole(told: Told) -> list[Outage]:
@@ -138,6 +164,18 @@ def incidents(outages: Sequence[Told], region: str, grace: Grace, readings: Read
     return _grouped(_parts(outages, readings), region, grace, readings)
 
 
+def network_incidents(
+    of: Iterable[History], grace: Grace, readings: Readings
+) -> dict[str, tuple[Incident, ...]]:
+    """Region → its network incidents (G1), by each service where and while it is promised access."""
+    told: dict[str, list[Told]] = defaultdict(list)
+    for history in of:
+        there = history.by_region(lambda rules: grace.incidents_of in rules.commitments)
+        for region, outages in there.items():
+            told[region] += outages
+    return {region: incidents(outages, region, grace, readings) for region, outages in told.items()}
+
+
 # ------------------------------------------------------------------------------------ reading grace-scope
 
 
@@ -148,21 +186,24 @@ class Spared(NamedTuple):
     pool: Spans
 
 
-def _headed(service: Service, promise: Collection[str], grace: Grace) -> tuple[bool, bool]:
+_ANY_WAY = ("internet", "internal")
+
+
+def _headed(promise: Collection[str], grace: Grace) -> tuple[Collection[str], bool]:
     # Safe: the commitments that the sentence heads, always; others through the Internet, in an incident.
     headed = not set(promise).isdisjoint(grace.heads)
-    return headed or service.via == "internet", headed
+    return _ANY_WAY if headed else ("internet",), headed
 
 
-def _access_only(service: Service, promise: Collection[str], grace: Grace) -> tuple[bool, bool]:  # noqa: ARG001
-    return grace.incidents_of in promise, False
+def _access_only(promise: Collection[str], grace: Grace) -> tuple[Collection[str], bool]:
+    return _ANY_WAY if grace.incidents_of in promise else (), False
 
 
-_SCOPES: Mapping[Choice, Callable[[Service, Collection[str], Grace], tuple[bool, bool]]] = {
+_SCOPES: Mapping[Choice, Callable[[Collection[str], Grace], tuple[Collection[str], bool]]] = {
     "headed": _headed,
     "access-only": _access_only,
 }
-"""Whether a promise to a service has grace in network incidents, and whether without one too."""
+"""Reached by which ways a promise has grace in network incidents, and whether without one too."""
 
 
 def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
@@ -173,30 +214,35 @@ def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
 
 
 def spared(
-    service: Service,
+    history: History,
     promise: Collection[str],
-    outages: Sequence[Told],
-    network: Sequence[Incident],
+    network: Mapping[str, Sequence[Incident]],
     grace: Grace,
     readings: Readings,
 ) -> tuple[Spared, ...]:
     """The incidents in which a service has grace, in order of when their pools begin.
 
     `promise` are the commitments that are one promise, as `Contract.promise` tells them.
-    `network` are the incidents of the service's region; its outage belongs to every one that it overlaps.
+    `network` are the incidents of each region; an outage belongs to every one there that it overlaps.
     """
-    in_incidents, always = _SCOPES[readings["grace-scope"]](service, promise, grace)
-    parts = _parts(outages, readings)
+    ways, always = _SCOPES[readings["grace-scope"]](promise, grace)
     found: list[Spared] = []
-    touched: set[str] = set()
-    for incident in network if in_incidents else ():
-        belonging = _overlapping(parts, incident.possible)
-        touched.update(part.id for part in belonging)
-        if belonging:
-            found.append(Spared(incident, union(*(part.possible for part in belonging))))
-    if always:
-        alone = [part for part in parts if part.id not in touched]
-        found += (Spared(one, one.possible) for one in _grouped(alone, service.region, grace, readings))
+    for region, outages in history.by_region(lambda rules: rules.via in ways).items():
+        whole, parts = [told.outage for told in outages], _parts(outages, readings)
+        own = {part.id: part.possible for part in parts}
+        touched: set[str] = set()
+        for incident in network.get(region, ()):
+            touched.update(map(_id, _overlapping(parts, incident.possible)))
+            # G1: another service's outage belongs to it, all of it; of its own, the part that it is.
+            mine = own.get(incident.id) == incident.possible
+            pool = (
+                incident.possible if mine else union(*map(_possible, _overlapping(whole, incident.possible)))
+            )
+            if pool:
+                found.append(Spared(incident, pool))
+        if always:
+            alone = [part for part in parts if part.id not in touched]
+            found += (Spared(one, one.possible) for one in _grouped(alone, region, grace, readings))
     return tuple(sorted(found, key=lambda one: (one.pool[0].start, one.incident.begins, one.incident.id)))
 
 

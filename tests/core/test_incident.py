@@ -181,6 +181,36 @@ def test_incidents_stay_in_their_region() -> None:
     assert [line.kind for line in found.attainments[-1].ledger] == ["unreserved"]
 
 
+def test_an_outage_that_outlasts_a_move_is_an_incident_of_each_region_with_a_name_of_its_own() -> None:
+    """Down from 60.01 to 600, in r until 300; where nothing of the time there is certain, it is none."""
+    certain, cut = (
+        watched("oxxxxxxxxxxo", "internet.access", every=60, burst=60)
+        .plan([service("s", "internet.access", region="q")], [probe(every=60, burst=60)], at)
+        .in_order()
+        for at in (300, 30)
+    )
+
+    here, there = account(certain, until=800).incidents
+    (only,) = account(cut, until=800).incidents
+
+    assert [(i.region, i.id) for i in (here, there)] == [("r", f"s@{instant(0)}"), ("q", f"s@{instant(300)}")]
+    assert [seconds(i.certain) for i in (here, there)] == [[(60.01, 300)], [(300, 600)]]
+    assert [seconds(i.possible) for i in (here, there)] == [[(0, 300)], [(300, 660.01)]]
+    assert (only.region, only.id) == ("q", f"s@{instant(30)}")
+
+
+def test_an_outage_is_not_cut_where_the_plan_changes_what_grace_does_not_go_by() -> None:
+    """In the midst of both outages the service that is headed by the sentence is reached in another way."""
+    journal = two_services("internet.firewall")
+    services = [service("s", "internet.access"), service("t", "internet.firewall", via="internal")]
+    probes = [probe("p", "s", every=60, burst=60), probe("q", "t", every=60, burst=60)]
+
+    found = account(journal.plan(services, probes, 250).in_order(), until=800)
+
+    assert len(found.incidents) == 1
+    assert [_grace(one) for one in found.attainments] == [120 * SECOND, 120 * SECOND]
+
+
 def test_each_window_has_its_own_two_minutes() -> None:
     """G2: an incident over the edge of a window has grace on both sides of it."""
     journal = watched("o" + "x" * 60 + "o", "internet.access", burst=10)
