@@ -325,10 +325,11 @@ def pools(
         own = [part for outage in there for part in cut(service, outage, terms["unit"])]
         touched = set()
         for incident in network.get(region, []):
-            touched |= {part["id"] for part in own if part["possible"] & incident["possible"]}
-            pool = set().union(*(o["possible"] for o in there if o["possible"] & incident["possible"]))
-            if any(part["id"] == incident["id"] and part["possible"] == incident["possible"] for part in own):
-                pool = incident["possible"]
+            belonging = [part for part in own if part["possible"] & incident["possible"]]
+            touched |= {part["id"] for part in belonging}
+            if not headed and incident["id"] not in {part["id"] for part in belonging}:
+                belonging = [outage for outage in there if outage["possible"] & incident["possible"]]
+            pool = set().union(*(one["possible"] for one in belonging))
             if pool:
                 found.append((incident, pool))
         if headed:

@@ -229,17 +229,16 @@ def spared(
     found: list[Spared] = []
     for region, outages in history.by_region(lambda rules: rules.via in ways).items():
         whole, parts = [told.outage for told in outages], _parts(outages, readings)
-        own = {part.id: part.possible for part in parts}
         touched: set[str] = set()
         for incident in network.get(region, ()):
-            touched.update(map(_id, _overlapping(parts, incident.possible)))
-            # G1: another service's outage belongs to it, all of it; of its own, the part that it is.
-            mine = own.get(incident.id) == incident.possible
-            pool = (
-                incident.possible if mine else union(*map(_possible, _overlapping(whole, incident.possible)))
-            )
-            if pool:
-                found.append(Spared(incident, pool))
+            touching = _overlapping(parts, incident.possible)
+            touched.update(map(_id, touching))
+            # G1: another service's outage belongs to it, all of it. Of its own, and where each part has grace of
+            # its own anyhow, the part: else short ones would be taken for the whole, and have none left.
+            own = always or any(part.id == incident.id for part in touching)
+            belonging = touching if own else _overlapping(whole, incident.possible)
+            if belonging:
+                found.append(Spared(incident, union(*map(_possible, belonging))))
         if always:
             alone = [part for part in parts if part.id not in touched]
             found += (Spared(one, one.possible) for one in _grouped(alone, region, grace, readings))
