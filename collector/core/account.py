@@ -280,11 +280,10 @@ class _Drawing:
                 of = spared(self.histories[name], promise, self.network, grace, self.readings)
                 self.spared[name, promise] = of
             given = self.spared[name, promise]
-        own = ((span, watch.rules.targets.get(commitment.id)) for span, watch in watched)
         return Terms(
             commitment=commitment.id,
             stated=stated,
-            targets=[(span, stated if text is None else ratio(text)) for span, text in own],
+            targets=[(span, _target(watch.rules, commitment.id, stated)) for span, watch in watched],
             minimum=self.contract.countable.minimum,
             grace=grace,
             spared=given,
@@ -394,6 +393,23 @@ def _coverages(name: str, outages: Sequence[Outage], account: Account) -> Iterab
         )  # fmt: skip
         if found is not None:
             yield found
+
+
+def _target(service: Service, commitment: str, stated: Fraction) -> Fraction:
+    """The target as the contract states it, or as special conditions derogate from it (clause 3.3)."""
+    text = service.targets.get(commitment)
+    if text is None:
+        return stated
+    try:
+        target = ratio(text)
+    except ValueError:
+        target = Fraction(0)
+    if not 0 < target <= 1:
+        raise UncountableJournal(
+            f'service "{service.name}": a plan states a target of {commitment} that is none: expected over 0 '
+            f'and up to "100 %", got "{text}"'
+        )
+    return target
 
 
 def _touching(outages: Iterable[Outage], span: Span) -> tuple[Outage, ...]:

@@ -233,8 +233,8 @@ def spared(
         for incident in network.get(region, ()):
             touching = _overlapping(parts, incident.possible)
             touched.update(map(_id, touching))
-            # G1: another service's outage belongs to it, all of it. Of its own, and where each part has grace of
-            # its own anyhow, the part: else short ones would be taken for the whole, and have none left.
+            # G1: another service's outage belongs to it, all of it. Of its own, and where each part has grace
+            # of its own anyhow, the part: else the short ones, taken for the whole, would have none left.
             own = always or any(part.id == incident.id for part in touching)
             belonging = touching if own else _overlapping(whole, incident.possible)
             if belonging:

@@ -35,6 +35,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the last checkpoint that speaks of no more lines than these."""
     changed: int = 0
     """What `OriginDir.changed` gave when `file` was the newest there; 0 when it was not."""
+    broken: tuple[str, ...] = ()
+    """Files from `file` on that were told to be broken; it is not told again."""
 
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()
@@ -61,7 +63,7 @@ class Damage:
 
     They were made between `after_at`, the `at` of the last good line before, and `before_at`, that of the
     next one after; None where there is none (yet). With `from_seq == to_seq` no line is in doubt, but
-    something that vouches for them is broken.
+    something that vouches for them is broken, or a file is and nobody knows how many lines more it had.
     """
 
     origin: str

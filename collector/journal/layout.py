@@ -100,7 +100,10 @@ def hour_start(name: str) -> Instant | None:
 
 @contextmanager
 def opened(origin: OriginDir, name: str) -> Iterator[IO[bytes]]:
-    """The uncompressed bytes of a file, the gzipped one where both exist; FileNotFoundError if neither."""
+    """The uncompressed bytes of a file, the gzipped one where both exist; FileNotFoundError if neither.
+
+    An archive that turns out damaged, here or as it is read, is EOFError, zlib.error or gzip.BadGzipFile.
+    """
     plain, packed = origin.directory / (name + LINES), origin.directory / (name + GZIPPED)
     with ExitStack() as stack:
         try:
@@ -108,6 +111,8 @@ def opened(origin: OriginDir, name: str) -> Iterator[IO[bytes]]:
         except FileNotFoundError:  # gzipped just now
             file = stack.enter_context(packed.open("rb"))
         if file.name.endswith(GZIPPED):
+            if not os.fstat(file.fileno()).st_size:  # which GzipFile takes for one of no lines
+                raise EOFError("Compressed file is empty")
             yield stack.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")))
         else:
             yield file

@@ -8,10 +8,12 @@ The lines after the last thing known, at the end of a journal that is being writ
 unverified; they are judged when more is known, and should they turn out wrong then, that is `Rewound`: read
 the origin again, and they are left out.
 
-A journal with neither tree files nor checkpoints is read unverified; what is missing there is seen by `seq`.
+A journal with neither tree files nor checkpoints is read unverified; what is missing there is seen by `seq`,
+and at its end by an archive that does not unpack.
 A part of one, with its proofs, is read by `excerpt`.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,6 +84,15 @@ def _still_there(origin: OriginDir, names: list[str], position: Position) -> boo
         return True
     if position.file not in names:
         return False
+    try:
+        return _last_line(origin, position) == position.last
+    except (OSError, EOFError, zlib.error):
+        # Of an archive known to be broken, what could be unpacked once need not come in other portions.
+        return position.file in position.broken
+
+
+def _last_line(origin: OriginDir, position: Position) -> bytes | None:
+    """Leaf hash of the line that ends at a position; None where none does."""
     with layout.opened(origin, position.file) as stream:
         reach = 1 << 12
         while True:
@@ -93,7 +104,7 @@ def _still_there(origin: OriginDir, names: list[str], position: Position) -> boo
                 break
             reach *= 16
     whole = len(data) == position.offset - start and data.endswith(b"\n")
-    return whole and leaf_hash(data[newline + 1 : -1]) == position.last
+    return leaf_hash(data[newline + 1 : -1]) if whole else None
 
 
 class _Reading:
@@ -109,11 +120,15 @@ class _Reading:
         self._at: Instant | None = None
         self._last = b""
         self._resumed = self._trusted = 0
+        self._broken: set[str] = set()  # files that were told to be
+        self._entered = ""  # a file that is not read from its beginning
         if after is not None:
             place = Place(after.file, after.offset, after.line)
             self._tree = Frontier(after.size, after.peaks)
             self._at, self._last = after.at, after.last
             self._resumed, self._trusted = after.size, after.trusted
+            self._broken = set(after.broken)
+            self._entered = after.file if after.offset and after.file not in after.broken else ""
         self._tape = Tape(origin, names, place, marks.begun)
         self._damage: Damage | None = None  # still open: no good line came after it
 
@@ -134,8 +149,23 @@ class _Reading:
             else:
                 lines = self._tape.look(_UNJUDGED)
                 yield from self._delivered(lines, leaf_hashes(lines), None)
+        yield from self._ended()
+
+    def _ended(self) -> Iterator[Damage]:
+        """Damage that no good line came after; an archive that does not unpack may have had some."""
+        mended = self._broken - self._tape.broken.keys()
+        if mended:
+            raise Rewound(f"{self._origin.directory}: {min(mended)} was broken, and is whole or gone now")
+        if self._entered in self._tape.broken:
+            # How much of it can be had depends on where one begins, and figures must not.
+            raise Rewound(f"{self._origin.directory}: {self._entered} is broken, so it is read as a whole")
+        place, broken = self._tape.next_place(), self._broken_files()
         if self._damage is not None:
-            yield self._damage
+            yield replace(self._damage, why=self._damage.why + broken, position=self._position())
+        elif broken:
+            first = min(self._broken)
+            why = f"lines from {self._tree.size} on, if there were any: missing{broken}"
+            yield self._finding(why, place if place.file >= first else Place(first, 0, 1))
 
     def _next_mark(self) -> int | None:
         """The next size at which lines can be judged; None when nothing more is known."""
@@ -225,9 +255,12 @@ class _Reading:
         found, dropped = self._next_trusted(start)
         if found > start and not dropped:
             why = "missing" + self._missing_files()
+        broken = self._broken_files()
+        why += broken
         self._go_on_at(found)
         if self._damage is not None:
-            self._damage = replace(self._damage, to_seq=found, position=self._position())
+            told = self._damage.why + broken
+            self._damage = replace(self._damage, to_seq=found, why=told, position=self._position())
         elif found > start:
             span = f"lines {start} to {found - 1}" if found > start + 1 else f"line {start}"
             self._damage = self._told(f"{span}: {why}", place, start, found)
@@ -291,8 +324,14 @@ class _Reading:
         after = self._tape.next_place().file if self._tape.buffered else "~"
         gone = [name for name in sorted(trees - set(self._origin.names())) if before < name < after]
         files = ", ".join(name + layout.LINES for name in gone)
-        broken = [f"; {name} is broken: {why}" for name, why in self._tape.broken.items()]
-        return (f" with {files}" if gone else "") + "".join(broken)
+        return f" with {files}" if gone else ""
+
+    def _broken_files(self) -> str:
+        """Files before the next line that could not be read to their end, and why; each is told once."""
+        before = self._tape.next_place().file if self._tape.buffered else "~"
+        fresh = [name for name in self._tape.broken if name < before and name not in self._broken]
+        self._broken.update(fresh)
+        return "".join(f"; {name} is broken: {self._tape.broken[name]}" for name in fresh)
 
     def _finding(self, why: str, place: Place | None = None) -> Damage:
         """Something is wrong, and no line in doubt for it."""
@@ -324,6 +363,7 @@ class _Reading:
             trusted=self._trusted,
             checkpoint=self._marks.passed(self._tree.size),
             changed=self._changed if [file] == self._newest else 0,
+            broken=tuple(sorted(name for name in self._broken if name >= file)),
         )
 
 

@@ -1,5 +1,6 @@
 """The lines of an origin from a place on, file after file, as they lie there: not decoded, not judged."""
 
+import gzip
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ class Tape:
     """A buffer of lines that were read and not dropped, filled by `more` and emptied by `drop`.
 
     Ends before a torn last line: the writer may be in the middle of it. In a file that is not the newest it
-    counts as a line.
+    counts as a line. An archive was whole when it got its name, so one that breaks off is `broken`.
     """
 
     def __init__(
@@ -110,12 +111,16 @@ class Tape:
                     *lines, rest = (rest + block).split(b"\n")
                     if lines:
                         yield lines
+                packed = isinstance(stream, gzip.GzipFile)
         except (PermissionError, FileNotFoundError) as error:
             raise JournalError(
                 f"{self._origin.directory / name}: expected to read lines, got: {error}"
             ) from error
         except (OSError, EOFError, zlib.error) as error:
-            # A bad sector or a damaged archive: what follows is missing, and is noticed as missing.
+            # A bad sector or a damaged archive: what follows is missing, and half a line is none.
             self.broken[name] = str(error)
+            return
         if rest and name != self._names[-1]:
             yield [rest]
+        elif rest and packed:
+            self.broken[name] = "it ends in the middle of a line"

@@ -154,6 +154,12 @@ def test_missing_lines_are_said() -> None:
     assert "lines-missing" in flags(journal)
 
 
+@pytest.mark.parametrize("target", ["many", "120 %", "0"])
+def test_a_plan_with_a_target_that_is_none_is_refused(target: str) -> None:
+    with pytest.raises(UncountableJournal, match=rf'service "s": a plan .* got "{target}"'):
+        attainment(watched("oo", targets={"load-balancer.availability": target}))
+
+
 def test_rules_that_differed_for_a_while_are_said_where_they_did() -> None:
     """A new plan that comes to one vantage point at 21, and to the other at 25."""
     here, there = (Journal(f"{v}-1", v).start().plan([service()], [probe()], 0).clock(0) for v in "vw")

@@ -116,9 +116,23 @@ def in_two_minds() -> Journal:
             [watched("oo", "tea.hot")],
             'service "s": contract outscale-cgv-2019-12 has no commitment "tea.hot"',
         ),
+        (
+            [watched("oo", targets={"load-balancer.availability": "many"})],
+            'service "s": a plan states a target of load-balancer.availability that is none: expected over 0 '
+            'and up to "100 %", got "many"',
+        ),
+        ([watched("oo", targets={"load-balancer.availability": "120 %"})], 'got "120 %"'),
         ([watched("oo").sample(20, probe="q")], 'v-1:5: sample of probe "q", which no plan before it names'),
     ],
-    ids=["a loop", "two words of one id", "two rules of one service", "no such promise", "no such probe"],
+    ids=[
+        "a loop",
+        "two words of one id",
+        "two rules of one service",
+        "no such promise",
+        "no such target",
+        "over 100 %",
+        "no such probe",
+    ],
 )
 def test_what_contradicts_itself_is_refused_with_the_line(
     asked: Asked, journals: list[Journal], words: str

@@ -1,6 +1,7 @@
 """The index of a real journal: caught up, rebuilt, rewound, damaged, read without its writer."""
 
 import asyncio
+import gzip
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,55 @@ async def test_damage_is_told_by_the_index_as_by_the_journal(tmp_path: Path) -> 
     assert told == query.replayed([tmp_path], CONTRACT, BEGAN + DAY).damage
     assert len(told) == 1
     assert str(file) in told[0]
+
+
+@pytest.mark.parametrize("left", [0, 20, -4])
+async def test_a_broken_archive_at_the_end_is_told_by_the_index_as_by_the_journal_until_it_is_whole(
+    tmp_path: Path, left: int
+) -> None:
+    name = await write(tmp_path / "state", day(TROUBLE * 60))
+    lines_alone = tmp_path / "journal" / name
+    lines_alone.mkdir(parents=True)
+    for file in (tmp_path / "state" / "journal" / name).glob("*.jsonl"):
+        packed = gzip.compress(file.read_bytes())
+        archive = lines_alone / (file.name + ".gz")
+        archive.write_bytes(packed[:left])
+    make(tmp_path, LIMITS, nobody)
+    for _ in range(2):
+        poll(tmp_path, LIMITS)
+        (told,) = query.indexed(tmp_path, CONTRACT).damage
+        assert [told] == query.replayed([tmp_path], CONTRACT, BEGAN + DAY).damage
+        assert str(lines_alone) in told
+        assert "is broken" in told
+
+    archive.write_bytes(packed)
+    poll(tmp_path, LIMITS)
+    live = dump(tmp_path)
+    assert query.indexed(tmp_path, CONTRACT).damage == []
+    make(tmp_path, LIMITS, nobody)
+    assert live == dump(tmp_path)
+
+
+async def test_an_archive_that_breaks_after_the_index_took_it_in_is_told_and_its_lines_are_taken_out(
+    tmp_path: Path,
+) -> None:
+    name = await write(tmp_path / "state", day(TROUBLE * 60))
+    lines_alone = tmp_path / "journal" / name
+    lines_alone.mkdir(parents=True)
+    (file,) = (tmp_path / "state" / "journal" / name).glob("*.jsonl")
+    archive = lines_alone / (file.name + ".gz")
+    archive.write_bytes(gzip.compress(file.read_bytes()))
+    make(tmp_path, LIMITS, nobody)
+    archive.write_bytes(archive.read_bytes()[:-4])
+
+    (before,) = query.indexed(tmp_path, CONTRACT).damage
+    poll(tmp_path, LIMITS)
+    live = dump(tmp_path)
+
+    make(tmp_path, LIMITS, nobody)
+    assert live == dump(tmp_path)
+    assert "is broken" in before
+    assert query.indexed(tmp_path, CONTRACT).damage == [before]
 
 
 AS_NOBODY = """
