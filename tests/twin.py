@@ -327,7 +327,7 @@ def pools(
         for incident in network.get(region, []):
             belonging = [part for part in own if part["possible"] & incident["possible"]]
             touched |= {part["id"] for part in belonging}
-            if not headed and incident["id"] not in {part["id"] for part in belonging}:
+            if not headed and terms["scope"] != "access-only":
                 belonging = [outage for outage in there if outage["possible"] & incident["possible"]]
             pool = set().union(*(one["possible"] for one in belonging))
             if pool:

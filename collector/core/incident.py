@@ -186,24 +186,35 @@ class Spared(NamedTuple):
     pool: Spans
 
 
+class _Scope(NamedTuple):
+    """When a promise to a service has grace."""
+
+    ways: Collection[str]
+    """In a network incident, where it is reached by one of these (`via`)."""
+    always: bool
+    """Without one too: each part of an outage has its own."""
+    whole: bool
+    """All of an outage belongs to an incident that it overlaps (G1), not the part alone that touches it."""
+
+
 _ANY_WAY = ("internet", "internal")
 
 
-def _headed(promise: Collection[str], grace: Grace) -> tuple[Collection[str], bool]:
+def _headed(promise: Collection[str], grace: Grace) -> _Scope:
     # Safe: the commitments that the sentence heads, always; others through the Internet, in an incident.
+    # Where each part has a grace of its own, the short ones, taken for the whole, would have none left.
     headed = not set(promise).isdisjoint(grace.heads)
-    return _ANY_WAY if headed else ("internet",), headed
+    return _Scope(_ANY_WAY, True, False) if headed else _Scope(("internet",), False, True)
 
 
-def _access_only(promise: Collection[str], grace: Grace) -> tuple[Collection[str], bool]:
-    return _ANY_WAY if grace.incidents_of in promise else (), False
+def _access_only(promise: Collection[str], grace: Grace) -> _Scope:
+    return _Scope(_ANY_WAY if grace.incidents_of in promise else (), False, False)
 
 
-_SCOPES: Mapping[Choice, Callable[[Collection[str], Grace], tuple[Collection[str], bool]]] = {
+_SCOPES: Mapping[Choice, Callable[[Collection[str], Grace], _Scope]] = {
     "headed": _headed,
     "access-only": _access_only,
 }
-"""Reached by which ways a promise has grace in network incidents, and whether without one too."""
 
 
 def _overlapping(parts: Sequence[Outage], possible: Spans) -> list[Outage]:
@@ -225,21 +236,18 @@ def spared(
     `promise` are the commitments that are one promise, as `Contract.promise` tells them.
     `network` are the incidents of each region; an outage belongs to every one there that it overlaps.
     """
-    ways, always = _SCOPES[readings["grace-scope"]](promise, grace)
+    scope = _SCOPES[readings["grace-scope"]](promise, grace)
     found: list[Spared] = []
-    for region, outages in history.by_region(lambda rules: rules.via in ways).items():
+    for region, outages in history.by_region(lambda rules: rules.via in scope.ways).items():
         whole, parts = [told.outage for told in outages], _parts(outages, readings)
         touched: set[str] = set()
         for incident in network.get(region, ()):
             touching = _overlapping(parts, incident.possible)
             touched.update(map(_id, touching))
-            # G1: another service's outage belongs to it, all of it. Of its own, and where each part has grace
-            # of its own anyhow, the part: else the short ones, taken for the whole, would have none left.
-            own = always or any(part.id == incident.id for part in touching)
-            belonging = touching if own else _overlapping(whole, incident.possible)
+            belonging = _overlapping(whole, incident.possible) if scope.whole else touching
             if belonging:
                 found.append(Spared(incident, union(*map(_possible, belonging))))
-        if always:
+        if scope.always:
             alone = [part for part in parts if part.id not in touched]
             found += (Spared(one, one.possible) for one in _grouped(alone, region, grace, readings))
     return tuple(sorted(found, key=lambda one: (one.pool[0].start, one.incident.begins, one.incident.id)))
