@@ -79,6 +79,8 @@ def _parts_in(outage: Outage, there: Spans) -> list[Outage]:
 
 
 def _part(outage: Outage, span: Span) -> Outage:
+    if span.start <= outage.begins and outage.ends <= span.end:
+        return outage  # mostly: nothing changed, and there may be very many
     return msgspec.structs.replace(
         outage,
         id=f"{outage.service}@{max(span.start, outage.begins)}",
