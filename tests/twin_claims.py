@@ -461,10 +461,8 @@ def claims(made: Any, contract: Json, readings: Mapping[str, str]) -> list[Json]
 
 
 def planned(stakes: Sequence[Stake]) -> dict[str, list[Json]]:
-    return {
-        "sliding": [breach for stake in stakes for breach in stake.sliding()],
-        "calendar": [breach for stake in stakes for breach in stake.calendar()],
-    }
+    sliding = [breach for stake in stakes for breach in stake.sliding()]
+    return {"sliding": sliding, "calendar": [breach for stake in stakes for breach in stake.calendar()]}
 
 
 def chosen(in_time: Mapping[str, list[Json]], late: Sequence[Json], known: Known, money: Money) -> list[Json]:

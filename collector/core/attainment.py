@@ -179,16 +179,7 @@ def attained(
     total = duration(agreed)
     unknown = total - duration(up) - duration(down) - duration(edge)
 
-    left_down, left_edge, ledger = down, edge, list[Line]()
-    for kind in kinds:
-        ledger.append(kind.line(left_down))
-        left_down, left_edge = difference(left_down, kind.spans), difference(left_edge, kind.spans)
-    short = _too_short(facts.outages, terms.minimum)
-    ledger.append(short.line(left_down))
-    # A2: what is too short only if it was no longer than is certain, is lost at worst.
-    sure = _too_short(facts.outages, terms.minimum, at_most=True).spans
-    doubtful = difference(intersection(left_down, short.spans), sure)
-    left_down, left_edge = difference(left_down, short.spans), union(difference(left_edge, sure), doubtful)
+    ledger, left_down, left_edge = _left(down, edge, kinds, facts.outages, terms.minimum)
     net_grace = graced(left_down, left_edge, terms.spared, terms.grace, readings)
     net = difference(left_down, net_grace.down)
     # A2: of what a reservation covers, with grace taken from that.
@@ -254,6 +245,21 @@ class _Taking(NamedTuple):
         taken = intersection(among, self.spans)
         because = (id for id, of in self.each if intersection(taken, of)) if taken else ()
         return Line(self.kind, taken, tuple(dict.fromkeys(because)))
+
+
+def _left(
+    down: Spans, edge: Spans, kinds: Sequence[_Taking], outages: Sequence[Outage], minimum: Duration
+) -> tuple[list[Line], Spans, Spans]:
+    """What declared deductions take, and what is too short; and what DOWN and EDGE they leave."""
+    ledger = []
+    for kind in kinds:
+        ledger.append(kind.line(down))
+        down, edge = difference(down, kind.spans), difference(edge, kind.spans)
+    short, sure = _too_short(outages, minimum), _too_short(outages, minimum, at_most=True).spans
+    # A2: what is too short only if it was no longer than is certain, is lost at worst.
+    doubtful = difference(intersection(down, short.spans), sure)
+    ledger.append(short.line(down))
+    return ledger, difference(down, short.spans), union(difference(edge, sure), doubtful)
 
 
 def _by_kind(deductions: Sequence[Deduction]) -> list[_Taking]:

@@ -81,16 +81,19 @@ def looked(rows: Iterable[Sequence[int]], turns: list[Any], as_of: int, failing:
             continue
         # T4: where a line contradicts the clock of those before it, or itself, it sees nothing.
         counts = (code < BLIND or (failing and code == PLATFORM)) and began <= sent <= done <= at + SECOND
+        stale = slot < valid_from  # S2: asked under the plan before, it sees nothing, and lies in its time
         if counts:
             ok, left = code == OK, ""
+            if stale and done > valid_from:
+                done = valid_from
             began = sent if sent > ended else ended  # of what a slewed clock tells twice the first stands
             apart, ended = began - ended, done if done > began else began
-            if chained and apart <= sight:  # S2, S3
+            if chained and apart <= sight and not stale:  # S2, S3
                 left = EDGE if ok != seen[-1][2] else UP if ok else DOWN if apart <= persistence else EDGE
             if left == UP == seen[-1][3]:
                 seen.pop()  # it was ok, as those beside it: it is UP, as is all between these two
             seen.append((began, ended, ok, left))
-        chained = counts and slot >= valid_from  # else it was asked under the plan before
+        chained = counts and not stale
     told: dict[str, list[tuple[int, int]]] = {UP: [], DOWN: [], EDGE: []}
     for k, (sent, done, ok, left) in enumerate(seen):
         if left:
@@ -273,14 +276,30 @@ def swept(rules: Any, watching: list[tuple[str, Seen]], span: tuple[int, int]) -
     return found
 
 
+def speaking(
+    held: Sequence[tuple[int, int, Origin, Any]], at: int, differing: dict[str, bool]
+) -> list[tuple[int, int, Origin, Any]]:
+    """The plans that hold, the newest word first, the silent last; tells on which services they differ."""
+
+    def newest(one: tuple[int, int, Origin, Any]) -> tuple[bool, int, int]:
+        silent = one[2].until <= at
+        return silent, 0 if silent else -one[0], -one[2].until
+
+    now = sorted((one for one in held if one[0] <= at < one[1]), key=newest)
+    said: dict[str, list[Any]] = defaultdict(list)
+    for _, _, origin, plan in now:
+        for service in plan["services"] if origin.until > at else ():
+            said[service["name"]].append(service)
+    differing.update({name: any(one != of[0] for one in of) for name, of in said.items() if len(of) > 1})
+    return now
+
+
 def services(
     origins: Sequence[Origin], window: tuple[int, int], as_of: int, failing: bool
 ) -> dict[str, Seen]:
     """Service -> its states in the window, each stretch of time judged by its own plan, over all origins."""
     held: list[tuple[int, int, Origin, Any]] = []
-    for origin in sorted(
-        origins, key=lambda one: -one.until
-    ):  # where only the silent differ, the newest counts
+    for origin in origins:
         origin.seen = {
             name: looked(zip(*[iter(rows)] * 7), origin.turns[name], as_of, failing)
             for name, rows in origin.samples.items()
@@ -291,20 +310,17 @@ def services(
             if since < end:
                 held, end = [*held, (since, end, origin, plan)], since
     found: dict[str, Seen] = defaultdict(lambda: {UP: [], DOWN: [], EDGE: []})
-    edges = sorted({edge for one in held for edge in one[:2]})
+    edges, differing = sorted({edge for one in held for edge in one[:2]}), dict[str, bool]()
     for start, past in zip(edges, edges[1:]):
         rules: dict[str, Any] = {}
         alone: dict[str, Seen] = {}
         probes: dict[str, Any] = defaultdict(list)
         controls: dict[str, Spans] = defaultdict(list)
         span = max(start, window[0]), min(past, window[1])
-        for _, _, origin, plan in [one for one in held if one[0] <= start < one[1] and span[0] < span[1]]:
+        now = speaking(held, start, differing)
+        for _, _, origin, plan in now if span[0] < span[1] else ():
             for service in plan["services"]:
-                same = rules.setdefault(service["name"], service) == service
-                if not same and origin.until > start:
-                    raise ValueError(
-                        f"{origin.name}, line {plan['seq']}: other rules for {service['name']} at a time"
-                    )
+                rules.setdefault(service["name"], service)
             for probe in plan["probes"]:
                 seen = origin.seen.get(probe["name"], NOTHING)
                 if probe.get("role") == "control":
@@ -330,6 +346,8 @@ def services(
             ups = [up for one in every for up in one[UP]]
             for state, of in ((UP, ups), (DOWN, down), (EDGE, without(fails, down))):
                 found[name][state] += of
+    if any(differing.values()):
+        raise ValueError(f"other rules to the last at one origin than at another: {differing}")
     return {name: {state: merged(of) for state, of in states.items()} for name, states in found.items()}
 
 

@@ -17,7 +17,7 @@ from tests import test_twin
 from tests.exporters import journals
 from tests.exporters.journals import BEGAN as T
 from tests.simulate.test_simulate import BEGAN, CALENDAR, CONTRACT, SMALL, lines_of, made
-from tests.strategies import renumbered
+from tests.strategies import Journal, instant, probe, renumbered, service
 
 STATES = ("up", "down", "edge")
 
@@ -63,6 +63,28 @@ def compared(
         ]
         ours = verify.runs(found.get(name, verify.NOTHING))
         assert [(tuple(c), tuple(p)) for c, p in ours] == sorted(stated, key=lambda one: one[1]), name
+
+
+def rolled_out(*turned: float | None) -> dict[str, list[Line]]:
+    """Two origins, one that fails and one that does not; the new plan comes to each when told, or never."""
+    old, new = service(), service(down_when="any", witnesses=1)
+    found = {}
+    for vantage, pattern, at in zip("vw", ("xxx", "ooo"), turned, strict=True):
+        journal = Journal(f"{vantage}-1", vantage).start().clock().plan([old], [probe(burst=10)])
+        journal.seen(pattern)
+        if at is not None:
+            journal.plan([new], [probe(burst=10)], at)
+        found[journal.origin] = journal.seen(pattern, 30).lines
+    return found
+
+
+def test_a_new_plan_that_comes_to_one_origin_after_the_other_is_judged_as_by_the_core() -> None:
+    """The newest counts meanwhile; rules that differ to the last are refused by both."""
+    lines, window, as_of = rolled_out(21, 25), Span(instant(0), instant(55)), instant(60)
+
+    compared(lines, whole(lines, as_of), window, as_of, "not-unavailable")
+    with pytest.raises(ValueError, match="other rules to the last"):
+        verify.services(whole(rolled_out(21, None), as_of), (window.start, window.end), as_of, False)
 
 
 @pytest.mark.slow
