@@ -102,8 +102,8 @@ def _spoken(held: Sequence[_Held], at: Instant) -> dict[str, str]:
     """Service that several origins speak of at an instant → how they contradict each other; empty if not."""
     first: dict[str, tuple[_Held, Service]] = {}
     found: dict[str, str] = {}
-    for h in sorted((h for h in held if h.told_until > at), key=lambda h: h.told.origin):
-        for service in h.plan.services:
+    for h in held:
+        for service in h.plan.services if h.told_until > at else ():
             one, other = first.setdefault(service.name, (h, service))
             if one is not h and not found.get(service.name):
                 found[service.name] = (

@@ -168,6 +168,46 @@ def test_origins_that_differed_to_the_last_are_refused_however_long_they_are_sil
         states(here, there, until=1000)
 
 
+def test_origins_that_differed_to_the_last_are_refused_also_where_one_of_them_speaks_on() -> None:
+    """That the other fell silent, and a third has a plan about something else meanwhile, mends nothing."""
+    here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
+    there = Journal("w-1", "w").start().plan([service(down_when="any")], [probe()]).seen("oooooooo")
+    third = Journal("x-1", "x").start(50).plan([service("t")], [probe("q", "t")], 50)
+
+    with pytest.raises(UncountableJournal, match=r"v-1:1 and w-1:1"):
+        states(here, there, third)
+
+
+def test_origins_that_agree_on_several_services_are_not_compared_across_them() -> None:
+    rules = [service(), service("t", down_when="any")]
+    here, there = (
+        Journal(f"{v}-1", v).start().plan(rules, [probe(), probe("q", "t")]).seen("oo") for v in "vw"
+    )
+
+    assert seconds(states(here, there).up) == [(0, 10.01)]
+
+
+def test_the_last_word_of_an_origin_that_says_no_more_does_not_change_the_rules_of_one_that_does() -> None:
+    """It fell silent with that plan; the other goes on by the old one."""
+    here = Journal("v-1", "v").start().plan([service(down_when="any")], [probe(burst=10)])
+    here.plan([service()], [probe(burst=10)], 50)
+    there = Journal("w-1", "w").start().plan([service(down_when="any")], [probe(burst=10)])
+    told = replay(
+        {j.origin: j.lines for j in (here, there.seen("o" * 9))}, contract(), instant(90)
+    ).testimonies
+
+    assert {watch.rules.down_when for _, watch in watches(told, instant(90))["s"]} == {"any"}
+
+
+def test_of_origins_that_are_all_silent_the_one_that_spoke_last_counts() -> None:
+    here = Journal("v-1", "v").start().plan([service()], [probe()]).sample(1)
+    there = Journal("w-1", "w").start(10).plan([service(down_when="any")], [probe()], 10).sample(20)
+    third = Journal("x-1", "x").start(50).plan([service("t")], [probe("q", "t")], 50)
+    told = replay({j.origin: j.lines for j in (here, there, third)}, contract(), instant(90)).testimonies
+
+    assert [watch.rules.down_when for _, watch in watches(told, instant(90))["s"]] == ["all", "any"]
+
+
 def test_an_origin_that_fell_silent_does_not_contradict_a_later_rule() -> None:
     """Its probes stay on as UNKNOWN: a vantage point that died is not one that agrees."""
     here = Journal("v-1", "v").start().plan([service()], [probe()]).seen("oo")
