@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from collector.core.account import Settlement, settle
 from collector.core.reservation import Coverage
 from collector.core.timeline import DAY, difference, intersection, union
-from tests.months import BASES, OCTOBER, SAFE, Down, Months, credit, due, evening, months
+from tests.months import BASES, OCTOBER, SAFE, Down, Months, credit, due, evening, hourly, months
 from tests.strategies import calendar, choices
 
 
@@ -292,6 +293,44 @@ def test_what_lapsed_under_one_kind_of_window_is_not_counted_beside_what_has_not
 
 
 CHOICES = "smaller-credit", "larger-credit"
+
+
+def test_a_notice_of_downtime_that_was_deducted_is_not_given_up_with_what_was_not_claimed() -> None:
+    """Clause 11: the night of the 10th is gone. Two hours of the 11th were maintenance, which nobody could
+    claim, so that the notice of them and of the 13th stands.
+    """
+    made = evening(opened=0)
+    made.down["lb"] += [Down(24 * 10 + 14, 24 * 10 + 16), Down(24 * 12, 24 * 12 + 10)]
+    spans, over = (
+        (made.span(24 * 10 + 14, 24 * 10 + 16), made.span(24 * 12, 24 * 12 + 10)),
+        made.at(24 * 12 + 10),
+    )
+    made.tell("notice", services=("lb",), possible=spans, state="delivered", sent=over, received=over)
+    made.ticket("lb", 24 * 10 + 14)
+    made.ticket("lb", 24 * 12)
+    deducted = dict(scope=("lb",), sent=made.at(0), received=made.at(0), spans=spans[:1])
+    made.as_of = made.at(24 * 16 + 12)
+
+    assert [one.counted for one in due(made.settled(SAFE))] == []
+    made.tell("planned-maintenance", standing="accepted", **deducted)
+    assert [one.counted for one in due(made.settled(SAFE))] == [spans[1:]]
+
+
+def test_without_reservations_only_the_time_of_the_lapsed_windows_is_given_up() -> None:
+    """Another contract: what came after them is judged by itself."""
+    made = evening(opened=0)
+    made.down["lb"].append(Down(24 * 12, 24 * 12 + 10))
+    made.ticket("lb", 24 * 12)
+    made.as_of = made.at(24 * 16 + 12)
+    terms = msgspec.structs.replace(hourly().deadlines, reservation=None)
+    by = msgspec.structs.replace(hourly(), deadlines=terms)
+
+    found = made.settled(SAFE, by=by).claims
+
+    assert [(one.state, one.counted) for one in found] == [
+        ("due", (made.span(24 * 12, 24 * 12 + 10),)), ("late", (made.span(24 * 9 + 20, 24 * 10 + 6),)),
+    ]  # fmt: skip
+
 
 # ------------------------------------------------------------------------ what windows are chosen by (C3)
 

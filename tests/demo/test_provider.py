@@ -30,21 +30,28 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def directories() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("constat-demo-*"))
+def files(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
 
 
-async def test_twenty_starts_leave_nothing_behind() -> None:
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's temporary files are, and no other's, which run beside it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+async def test_twenty_starts_leave_nothing_behind(directory: Path) -> None:
     async with Provider():
-        pass
-    before, files, tasks = descriptors(), directories(), len(asyncio.all_tasks())
+        assert files(directory)
+    before, tasks = descriptors(), len(asyncio.all_tasks())
     for _ in range(20):
         async with Provider() as provider:
             assert all(provider.ports.values())
 
     assert descriptors() <= before
     assert len(asyncio.all_tasks()) == tasks
-    assert directories() <= files
+    assert files(directory) == []
 
 
 async def test_a_provider_stops_at_once_with_clients_in_every_state() -> None:
@@ -106,13 +113,13 @@ async def test_parts_listen_on_loopback_at_the_ports_they_are_given() -> None:
         assert len(set(provider.ports.values())) == len(provider.ports)
 
 
-async def test_a_port_that_is_taken_is_told_and_nothing_stays_open() -> None:
-    before, files = descriptors(), directories()
+async def test_a_port_that_is_taken_is_told_and_nothing_stays_open(directory: Path) -> None:
+    before = descriptors()
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
         await Provider({"balancer": other.getsockname()[1]}).start()
 
     assert descriptors() <= before
-    assert directories() <= files
+    assert files(directory) == []
 
 
 async def test_a_part_that_there_is_not_has_no_port() -> None:
