@@ -160,6 +160,12 @@ def test_a_plan_with_a_target_that_is_none_is_refused(target: str) -> None:
         attainment(watched("oo", targets={"load-balancer.availability": target}))
 
 
+def test_a_plan_may_promise_everything() -> None:
+    made = watched("oo", targets={"load-balancer.availability": "100 %"})
+
+    assert attainment(made, over=(0, 10), until=20).target == 1
+
+
 def test_rules_that_differed_for_a_while_are_said_where_they_did() -> None:
     """A new plan that comes to one vantage point at 21, and to the other at 25."""
     here, there = (Journal(f"{v}-1", v).start().plan([service()], [probe()], 0).clock(0) for v in "vw")
