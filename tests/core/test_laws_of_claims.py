@@ -317,8 +317,9 @@ def test_a_notice_of_downtime_that_was_deducted_is_not_given_up_with_what_was_no
 
 
 def test_without_reservations_only_the_time_of_the_lapsed_windows_is_given_up() -> None:
-    """Another contract: what came after them is judged by itself."""
+    """Another contract: what came after them is judged by itself, and nobody sent a notice."""
     made = evening(opened=0)
+    made.told = [one for one in made.told if one["kind"] != "notice"]
     made.down["lb"].append(Down(24 * 12, 24 * 12 + 10))
     made.ticket("lb", 24 * 12)
     made.as_of = made.at(24 * 16 + 12)

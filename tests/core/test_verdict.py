@@ -178,6 +178,14 @@ def test_origins_that_differed_to_the_last_are_refused_also_where_one_of_them_sp
         states(here, there, third)
 
 
+def test_that_a_third_origin_agrees_with_the_first_settles_nothing_with_the_second() -> None:
+    said = {"v": service(), "w": service(down_when="any"), "x": service()}
+    told = (Journal(f"{v}-1", v).start().plan([rules], [probe()]).seen("oo") for v, rules in said.items())
+
+    with pytest.raises(UncountableJournal, match=r"v-1:1 and w-1:1"):
+        states(*told)
+
+
 def test_origins_that_agree_on_several_services_are_not_compared_across_them() -> None:
     rules = [service(), service("t", down_when="any")]
     here, there = (
