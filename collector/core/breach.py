@@ -110,9 +110,8 @@ def _late(event: Instant, ground: Ground) -> bool:
 
 def eligible(stake: Stake, ground: Ground) -> Stake:
     """The stake with that downtime reserved which a claim may count: a ticket told of it, no claim asked."""
-    told = _TICKETS[ground.readings["ticket"]](stake, ground)
     asked = union(*(asked_for(c) for c in _live(stake, ground) if stake.rules.name in (c.services or ())))
-    reserved = intersection(stake.facts.reserved, told)
+    reserved = intersection(stake.facts.reserved, ticketed(stake, ground))
     return without(stake._replace(facts=stake.facts._replace(reserved=reserved)), asked)
 
 
@@ -211,6 +210,11 @@ _TICKETS: Mapping[Choice, Callable[[Stake, Ground], Spans]] = {
 def needs_ticket(ground: Ground) -> bool:
     """Whether downtime counts only where a ticket told of it."""
     return _TICKETS[ground.readings["ticket"]] is _always
+
+
+def ticketed(stake: Stake, ground: Ground) -> Spans:
+    """The time that complete tickets told of; all time where none is needed."""
+    return _TICKETS[ground.readings["ticket"]](stake, ground)
 
 
 def told_by(ticket: Declaration, stake: Stake) -> Spans:

@@ -76,9 +76,7 @@ def reserved(
         return ALWAYS
     covered: Spans = NOTHING
     for notice in declarations:
-        if notice.kind != "notice" or service not in (notice.services or ()):
-            continue
-        came = ours(notice, readings) if notice.state in LEFT else ()
+        came = ours(notice, readings) if leaves_for(service, notice) else ()
         if not came or not documented(notice):
             continue
         clock = _CLOCKS[readings["reservation-clock"]]

@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 
 from collector.core.account import Account, Settlement
 from collector.core.attainment import Attainment, Stake
-from collector.core.breach import Ground, eligible, needs_ticket, told_by
+from collector.core.breach import Ground, eligible, ticketed
 from collector.core.contract import Contract
 from collector.core.outage import Outage
-from collector.core.timeline import ALWAYS, Spans, difference, duration, intersection, spans, union
+from collector.core.timeline import Spans, difference, duration, intersection, spans, union
 
 Reason: TypeAlias = Literal["open", "unreserved", "untold", "asked", "lapsed", "other", "anew"]
 
@@ -69,7 +69,7 @@ def untold(account: Account, settlement: Settlement) -> Iterator[tuple[Attainmen
     """
     ground = account.ground
     known = {(one.attainment.service, one.commitment) for one in settlement.claims}
-    for one in account.attainments if needs_ticket(ground) else ():
+    for one in account.attainments:
         promised = one.service, ground.contract.promise(one.commitment, ground.readings)[0]
         if one.claim_finding != "MISSED" or promised in known:
             continue
@@ -81,13 +81,11 @@ def untold(account: Account, settlement: Settlement) -> Iterator[tuple[Attainmen
 
 def told_of(outage: Outage, account: Account) -> bool:
     """Whether a complete ticket told of some of an outage, or none is needed (reading `ticket`)."""
-    told = _told(outage.service, account)
-    return not needs_ticket(account.ground) or bool(intersection(outage.possible, told))
+    return bool(intersection(outage.possible, _told(outage.service, account)))
 
 
 def _told(service: str, account: Account) -> Spans:
-    stakes, declared = account.stakes[service], account.ground.declarations
-    return union(*(told_by(one, stake) for stake in stakes[:1] for one in declared))
+    return union(*(ticketed(stake, account.ground) for stake in account.stakes[service][:1]))
 
 
 def several(found: Mapping[Reason, Spans]) -> bool:
@@ -98,11 +96,9 @@ def several(found: Mapping[Reason, Spans]) -> bool:
 def _not_for_a_claim(
     stake: Stake, one: Attainment, left: Spans, ground: Ground, settlement: Settlement
 ) -> Mapping[Reason, Spans]:
-    told = ALWAYS
-    if needs_ticket(ground):
-        told = union(*(told_by(declared, stake) for declared in ground.declarations))
+    known = ticketed(stake, ground)
     counts = eligible(stake, ground)
-    asked = difference(intersection(stake.facts.reserved, told), counts.facts.reserved)
+    asked = difference(intersection(stake.facts.reserved, known), counts.facts.reserved)
     # Clause 11: what lies in windows that nobody claimed in time is gone, though all else would let it count.
     in_time = counts.over(one.window, ground.readings).claimable.down
     gone = difference(in_time, one.claimable.down)
@@ -112,7 +108,7 @@ def _not_for_a_claim(
         if claim.state == "late" and claim.attainment.service == one.service
     )
     return {
-        "untold": difference(left, told),
+        "untold": difference(left, known),
         "asked": intersection(left, asked),
         "lapsed": intersection(intersection(left, gone), late),
         # A claim is about what the plans of its time say that the service was (clause 11).
