@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
+from holidays.registry import EntityLoader
 
 from collector.core.calendar import Calendar
 from collector.core.contract import (
@@ -130,7 +131,7 @@ def _terms(contract: Contract) -> Iterator[str]:
         _zone(contract.zone)
     except ValueError:
         yield f'zone: expected a time zone like "Europe/Paris", got {shown(contract.zone)}'
-    if contract.holidays not in holidays.list_supported_countries():
+    if contract.holidays not in EntityLoader.get_country_codes():
         yield f'holidays: expected a country code like "FR", got {shown(contract.holidays)}'
     for key, text in (("since", contract.in_force.since), ("until", contract.in_force.until)):
         if text and not _is_date(text):

@@ -177,7 +177,8 @@ def attained(
     states = facts.states
     up, down, edge = (intersection(s, agreed) for s in (states.up, states.down, states.edge))
     total = duration(agreed)
-    unknown = total - duration(up) - duration(down) - duration(edge)
+    known = duration(up), duration(down), duration(edge)
+    unknown = total - sum(known)
 
     ledger, left_down, left_edge = _left(down, edge, kinds, facts.outages, terms.minimum)
     net_grace = graced(left_down, left_edge, terms.spared, terms.grace, readings)
@@ -206,9 +207,9 @@ def attained(
         service=service,
         window=window,
         agreed=total,
-        up=duration(up),
-        down=duration(down),
-        edge=duration(edge),
+        up=known[0],
+        down=known[1],
+        edge=known[2],
         unknown=unknown,
         excluded=excluded,
         ledger=tuple(line for line in ledger if line.spans),

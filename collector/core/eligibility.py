@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from collector.core.calendar import Calendar
 from collector.core.contract import Commitment, Contract
@@ -11,7 +12,7 @@ from collector.core.sight import Testimony
 from collector.core.timeline import ALWAYS, Instant, Span, Spans, difference, either_way, spans, within
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Eligibility:
     """What plans, declarations and the contract say about who may claim, as of an instant."""
 
@@ -26,16 +27,18 @@ class Eligibility:
         self, commitment: Commitment, services: Iterable[Service], accounts: Collection[str], span: Span
     ) -> tuple[str, ...]:
         """The flags of a figure over `span` about these services of these accounts; none of them is time."""
-        zones = all(self._all_zones(account, span) for account in accounts) and bool(accounts)
         flags = {
             "beta": any(service.beta for service in services),
-            "not-all-zones": commitment.all_zones and not zones,
+            "not-all-zones": commitment.all_zones and not self._all_zones(accounts, span),
             "arrears": any(self._arrears(account, span) for account in accounts),
-            "contract-not-in-force": difference((span,), self._in_force()),
+            "contract-not-in-force": difference((span,), self._in_force),
         }
         return tuple(flag for flag, raised in flags.items() if raised)
 
-    def _all_zones(self, account: str, span: Span) -> bool:
+    def _all_zones(self, accounts: Collection[str], span: Span) -> bool:
+        return bool(accounts) and all(self._zoned(account, span) for account in accounts)
+
+    def _zoned(self, account: str, span: Span) -> bool:
         known = self.accounts.get(account)
         needed = within((span,), Span(span.start, min(span.end, self.as_of)))
         return (
@@ -61,6 +64,7 @@ class Eligibility:
             if d.kind == "arrears" and d.account == account
         )
 
+    @cached_property
     def _in_force(self) -> Spans:
         force = self.contract.in_force
         until = self.calendar.midnight(date.fromisoformat(force.until)) if force.until else ALWAYS[0].end

@@ -18,6 +18,7 @@ from collector.core.outage import Outage
 from collector.core.record import Service
 from collector.core.sight import NEVER
 from collector.core.timeline import (
+    ALWAYS,
     Duration,
     Instant,
     Span,
@@ -67,20 +68,22 @@ class History(NamedTuple):
         # JOURNAL: when a service's rules change, each stretch is judged by its own plan.
         where = ruled(self.watched, lambda rules: rules.region if counts(rules) else None)
         return {
-            region: [Told(part, self.answered) for one in self.outages for part in _parts_in(one, there)]
+            region: [Told(part, self.answered) for part in _parts_in(self.outages, there)]
             for region, there in where.items()
             if region is not None
         }
 
 
-def _parts_in(outage: Outage, there: Spans) -> list[Outage]:
+def _parts_in(outages: Sequence[Outage], there: Spans) -> Sequence[Outage]:
+    if there == ALWAYS:
+        return outages  # mostly: nothing changed, and there may be very many
     # V3: a part in which nothing is certain is a blip, and never counts.
-    return [_part(outage, span) for span in there if within(outage.certain, span)]
+    return [_part(one, span) for one in outages for span in there if within(one.certain, span)]
 
 
 def _part(outage: Outage, span: Span) -> Outage:
     if span.start <= outage.begins and outage.ends <= span.end:
-        return outage  # mostly: nothing changed, and there may be very many
+        return outage
     return msgspec.structs.replace(
         outage,
         id=f"{outage.service}@{max(span.start, outage.begins)}",
@@ -262,8 +265,7 @@ def spared(
 
 def _accumulated(down: Spans, edge: Spans, _: Spared, amount: Duration) -> tuple[Spans, Spans]:
     # Safe: so much downtime comes off, wherever in the incident it lies.
-    taken = first(down, amount)
-    return taken, first(edge, amount - duration(taken))
+    return first(down, amount), first(edge, amount - duration(down))
 
 
 def _wall(down: Spans, edge: Spans, one: Spared, amount: Duration) -> tuple[Spans, Spans]:
