@@ -39,7 +39,8 @@ def endpoint(target: str, port: int) -> tuple[str, int]:
 
     Raises ValueError where what stands for the host or the port is none.
     """
-    authority = target.partition("://")[2].partition("/")[0] if "://" in target else target
+    # RFC 3986, 3.2: an authority ends at the next "/" or "?"; a query needs no path before it.
+    authority = re.split("[/?]", target.partition("://")[2])[0] if "://" in target else target
     if authority.startswith("["):
         host, _, rest = authority[1:].partition("]")
         digits = rest.removeprefix(":")

@@ -30,6 +30,7 @@ async def names() -> AsyncIterator[Names]:
         ("ns.example:54", "ns.example", 54),
         ("http://ns.example:8080/path:1", "ns.example", 8080),
         ("https://[2001:db8::1]/", "2001:db8::1", 53),
+        ("http://ns.example:9?x=/1", "ns.example", 9),
     ],
 )
 def test_an_endpoint_is_a_host_and_a_port_in_all_its_forms(target: str, host: str, port: int) -> None:
