@@ -177,8 +177,8 @@ def attained(
     states = facts.states
     up, down, edge = (intersection(s, agreed) for s in (states.up, states.down, states.edge))
     total = duration(agreed)
-    known = duration(up), duration(down), duration(edge)
-    unknown = total - sum(known)
+    was_up, was_down, was_edge = duration(up), duration(down), duration(edge)
+    unknown = total - was_up - was_down - was_edge
 
     ledger, left_down, left_edge = _left(down, edge, kinds, facts.outages, terms.minimum)
     net_grace = graced(left_down, left_edge, terms.spared, terms.grace, readings)
@@ -207,9 +207,9 @@ def attained(
         service=service,
         window=window,
         agreed=total,
-        up=known[0],
-        down=known[1],
-        edge=known[2],
+        up=was_up,
+        down=was_down,
+        edge=was_edge,
         unknown=unknown,
         excluded=excluded,
         ledger=tuple(line for line in ledger if line.spans),

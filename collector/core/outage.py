@@ -18,7 +18,7 @@ from itertools import chain, repeat
 import msgspec
 
 from collector.core.sight import State
-from collector.core.timeline import Instant, Span, Spans
+from collector.core.timeline import Instant, Span, Spans, spans
 from collector.core.verdict import States
 
 
@@ -88,10 +88,9 @@ def runs(service: str, states: States) -> Runs:
                 told[before].append(_outage(service, certain, possible, open=False))
             certain, possible = [], []
         else:
+            possible.append(span)
             if state is _DOWN:
                 certain.append(span)
-            touches = possible and possible[-1].end == span.start
-            possible.append(Span(possible.pop().start, span.end) if touches else span)
     if phase is not clear:
         told[phase].append(_outage(service, certain, possible, open=True))
     return Runs(tuple(told[_Phase.OUTAGE]), tuple(told[_Phase.BLIP]))
@@ -107,6 +106,6 @@ def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bo
         id=f"{service}@{possible[0].start}",
         service=service,
         certain=tuple(certain),
-        possible=tuple(possible),
+        possible=spans(possible),
         open=open,
     )

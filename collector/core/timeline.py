@@ -98,8 +98,6 @@ def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
 
 def union(*sets: Spans) -> Spans:
     """Instants that are in any of `sets`."""
-    if len(sets) == 1:
-        return sets[0]
     present = tuple(filter(None, sets))
     if len(present) < 2:
         return present[0] if present else NOTHING

@@ -40,7 +40,7 @@ def endpoint(target: str, port: int) -> tuple[str, int]:
     Raises ValueError where what stands for the host or the port is none.
     """
     # RFC 3986, 3.2: an authority ends at the next "/" or "?"; a query needs no path before it.
-    authority = re.split("[/?]", target.partition("://")[2])[0] if "://" in target else target
+    authority = re.split("[/?]", target.partition("://")[2], maxsplit=1)[0] if "://" in target else target
     if authority.startswith("["):
         host, _, rest = authority[1:].partition("]")
         digits = rest.removeprefix(":")
@@ -57,10 +57,10 @@ def endpoint(target: str, port: int) -> tuple[str, int]:
 
 def web_address(text: str) -> str:
     """`text`; raises ValueError unless it is a web address: "http(s)://host[:port][/path][?query]"."""
-    scheme, _, rest = text.partition("://")
+    scheme, _, _ = text.partition("://")
     if scheme not in ("http", "https") or re.search(r"[\s#@\\]", text) or not text.isascii():
         raise ValueError(f'expected "http://…" or "https://…", got "{text}"')
-    endpoint(re.split(r"[/?]", rest, maxsplit=1)[0], 0)
+    endpoint(text, 0)
     return text
 
 

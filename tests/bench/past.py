@@ -12,17 +12,16 @@ import msgspec
 from collector.core.account import draw
 from collector.core.latency import limits
 from collector.core.record import Line, Outcome, Plan, Sample, encode
-from collector.core.timeline import HOUR, MILLISECOND, SECOND, Duration, Instant, Span
+from collector.core.timeline import DAY, HOUR, MILLISECOND, SECOND, Duration, Instant, Span
 from collector.journal import layout
 from collector.journal.origin import open_origin
 from collector.journal.store import Store
 from exporters import query
 from exporters.index.rebuild import rebuild
 from exporters.kinds import metrics
+from tests.bench.years import YEAR
 from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, clock, plan, probe, sample, start
 
-DAY: Duration = 24 * HOUR
-YEAR: Duration = 365 * DAY
 OUTAGE_EVERY: Duration = 30 * DAY
 """Each service fails for a while, so often and at a time of its own; figures of a year grow with it."""
 

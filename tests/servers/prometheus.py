@@ -44,10 +44,10 @@ class Prometheus(Server):
         except (urllib.error.URLError, OSError):
             return False
 
-    def query(self, promql: str, *, at_s: int | None = None) -> list[dict[str, object]]:
+    def query(self, promql: str, *, at_s: int | None = None, timeout_s: float = 5) -> list[dict[str, object]]:
         """The result vector of an instant query, of now or as of a second since 1970."""
         asked = {"query": promql} if at_s is None else {"query": promql, "time": str(at_s)}
         url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode(asked)
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
             result: list[dict[str, object]] = json.load(answer)["data"]["result"]
         return result
