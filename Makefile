@@ -47,10 +47,11 @@ fix: $(READY_DEV)  ## put right what ruff can put right, and the README's tree
 	$(BIN)/ruff format --quiet .
 	$(BIN)/python -m tests.readme
 
-# The fast tests of the core: worked examples alone, no property tests. `make mutants` uses the same (pyproject.toml).
+# The core's own worked examples: no property tests, which would reach a branch by luck, and no scenarios, which reach
+# it from afar. `make mutants` has the scenarios too (pyproject.toml).
 .PHONY: core
 core: $(READY_DEV)  ## the rules of the account by their worked examples, in seconds: every branch of them is reached
-	exec $(BIN)/python -m pytest -q -m "not slow and not hypothesis" tests/core tests/test_scenarios.py \
+	exec $(BIN)/python -m pytest -q -m "not slow and not hypothesis" tests/core \
 	    --cov=collector/core --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .PHONY: mutants

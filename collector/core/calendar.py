@@ -32,6 +32,7 @@ from collector.core.timeline import (
     Span,
     Spans,
     Unit,
+    intersection,
     spans,
     within,
 )
@@ -248,11 +249,11 @@ class Calendar:
         return day
 
     def business_hours(
-        self, span: Span, *, opens_minute: int, closes_minute: int, weekdays: frozenset[int]
+        self, of: Spans, *, opens_minute: int, closes_minute: int, weekdays: frozenset[int]
     ) -> Spans:
-        """What of `span` is business hours: [opens, closes) on those ISO weekdays that are no holidays."""
-        told = within((span,), CIVIL)
-        return within(spans(self._open(told, opens_minute, closes_minute, weekdays)), span)
+        """What of `of` is business hours: [opens, closes) on those ISO weekdays that are no holidays."""
+        told = within(of, CIVIL)
+        return intersection(told, spans(self._open(told, opens_minute, closes_minute, weekdays)))
 
     def _open(self, told: Spans, opens: int, closes: int, weekdays: frozenset[int]) -> Iterator[Span]:
         for start, end in told:

@@ -26,7 +26,6 @@ from collector.core.timeline import (
     Spans,
     difference,
     duration,
-    intersection,
     spans,
     union,
     within,
@@ -215,18 +214,19 @@ def _judged(told: _Told, commitment: Commitment, concerned: Sequence[Service], k
     if any(flag.startswith("out-of-order") for flag in course.flags):
         course = course._replace(start=None, earliest=None, latest=None)  # of which nothing is to be made
     limit = next((one for one in commitment.limits if one.severity == told.severity), None)
-    counted = _Count(limit, known)
+    count = _Count(limit, known)
     until = told.as_of if course.over is None else course.end
-    least = counted.lasting(course.latest, until, union(course.waiting, course.doubtful)) or 0
-    most = counted.lasting(course.earliest, course.over, course.waiting)
+    counted = count.left(course.start, until, course.waiting)
+    least = count.lasting(course.latest, until, union(course.waiting, course.doubtful)) or 0
+    most = count.lasting(course.earliest, course.over, course.waiting)
     return SupportTime(
         commitment=commitment.id,
         clause=commitment.clause,
         limit=None if limit is None else limit.limit,
         business_hours=limit is not None and limit.business_hours,
-        elapsed=counted.lasting(course.start, until, course.waiting),
-        counted=counted.left(course.start, until, course.waiting) or NOTHING,
-        waited=duration(counted.part(course.start, until, course.waiting)),
+        elapsed=None if counted is None else duration(counted),
+        counted=counted or NOTHING,
+        waited=duration(count.part(course.start, until, course.waiting)),
         least=least,
         most=most,
         finding=_finding(limit, least, most),
@@ -250,16 +250,15 @@ class _Count:
         if start is None or end is None:
             return NOTHING
         span, hours = Span(start, end), self._business
-        found = within((span,), span) if of is None else within(of, span)
+        found = within((span,) if of is None else of, span)
         if hours is None:
             return found
-        open_ = self._calendar.business_hours(
-            span,
+        return self._calendar.business_hours(
+            found,
             opens_minute=hours.opens_minute,
             closes_minute=hours.closes_minute,
             weekdays=frozenset(hours.weekdays),
         )
-        return intersection(found, open_)
 
     def left(self, start: Instant | None, end: Instant | None, without: Spans) -> Spans | None:
         """What counts between two instants without some spans; None where one of them is missing.

@@ -75,6 +75,34 @@ def test_without_a_cap_of_the_months_invoice_only_that_of_the_year_is_left() -> 
     assert free.credit == free.by_formula == Fraction(8_481_599, 2592)
 
 
+def test_a_contract_that_asks_for_no_reservation_sets_no_deadline_to_send_one() -> None:
+    made = watched("o" + "x" * 26 + "ooo", every=HOUR, burst=HOUR, via="internal")
+    freely = msgspec.structs.replace(contract().deadlines, reservation=None)
+
+    _, asked = settled(contract(), made)
+    drawn, unasked = settled(msgspec.structs.replace(contract(), deadlines=freely), made)
+
+    assert [(one.task, one.about) for one in asked.deadlines] == [("reserve", f"s@{instant(0)}")]
+    assert unasked.deadlines == ()
+    assert [one.claim_finding for one in drawn.attainments] == ["MISSED"]
+
+
+def test_a_claim_that_was_refused_leaves_its_downtime_to_be_claimed_again() -> None:
+    """C3: neither with the provider any more, nor credited."""
+    told: dict[str, Any] = {"account": "a", "services": ("s",), "certain": ((HOUR, 26 * HOUR),)}
+    claims = (
+        invoiced().declare(
+            "c", "claim", 28 * HOUR, commitment="load-balancer.availability", state=state, **told
+        )
+        for state in ("sent", "refused")
+    )
+
+    sent, refused = (settled(contract(), made)[1].claims for made in claims)
+
+    assert sent == ()
+    assert [claim.state for claim in refused] == ["due"]
+
+
 def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_contest() -> None:
     claimed = {"commitment": "load-balancer.availability", "account": "a", "services": ("s",), "root": "r"}
     made = invoiced().declare("c", "claim", 28 * HOUR, state="sent", size=1, statement="f", **claimed)
@@ -87,6 +115,19 @@ def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_conte
 
     assert [one.about for one in asked.deadlines if one.task == "contest"] == ["late"]
     assert [one for one in asked.deadlines if one.task != "contest"] == list(unasked.deadlines)
+
+
+def test_a_contract_whose_credits_do_not_expire_sets_no_deadline_to_use_one() -> None:
+    made = invoiced().declare(
+        "c", "credit", 28 * HOUR, account="a", claim="c", amount_cents=1, month="2026-08"
+    )
+    lasting = msgspec.structs.replace(contract().deadlines, credit=None)
+
+    _, given = settled(contract(), made)
+    _, kept = settled(msgspec.structs.replace(contract(), deadlines=lasting), made)
+
+    assert [one.about for one in given.deadlines if one.task == "use-credit"] == ["c"]
+    assert [one for one in given.deadlines if one.task != "use-credit"] == list(kept.deadlines)
 
 
 def test_a_claim_for_a_sliding_window_is_for_its_worst_position() -> None:

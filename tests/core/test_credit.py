@@ -84,6 +84,21 @@ def test_an_invoice_that_names_no_month_may_be_the_first_so_no_account_is_young_
     assert (found.amount, len(found.missing)) == (None, 11)
 
 
+def test_a_base_of_no_months_is_the_invoice_of_the_month_in_which_the_window_begins() -> None:
+    penalty = contract().penalty
+    assert penalty is not None
+    found = kept(
+        *(invoice(month, cents) for month, cents in (("2026-06", 1), ("2026-07", 20), ("2026-08", 300)))
+    )
+    window = Span(day("2026-07-05"), day("2026-08-05"))
+
+    base = found.base(window, calendar(), msgspec.structs.replace(penalty, base_months=0))
+
+    assert base.amount == 20
+    assert base.months == {"2026-07": "i-2026-07"}
+    assert base.missing == ()
+
+
 def test_credits_and_claims_that_say_no_amount_take_no_room() -> None:
     assert kept(credit("2026-08", None)).credited("2026-08") == 0
     assert kept(claim(None)).credited("2026-08") == 0
@@ -118,6 +133,12 @@ def test_what_a_credit_for_one_of_its_months_leaves_of_a_claim_is_still_asked_fo
 
     assert found.credited("2026-08") == august
     assert found.credited("2026-09") == september
+
+
+def test_of_a_claim_whose_months_are_all_credited_nothing_is_asked_for_any_more() -> None:
+    found = kept(claim(101), credit("2026-08", 20), credit("2026-09", 30))
+
+    assert [found.credited(month) for month in ("2026-08", "2026-09", "2026-10")] == [20, 30, 0]
 
 
 def test_the_rolling_year_holds_the_twelve_months_before_the_one_that_runs_and_what_came_since() -> None:

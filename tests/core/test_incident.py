@@ -102,6 +102,14 @@ def test_an_answer_within_an_outage_splits_it_under_the_safe_reading_only() -> N
     assert joined.attainments[0].net.amount == 239_980_000 - 120 * SECOND
 
 
+def test_a_minute_that_nobody_saw_within_an_outage_does_not_split_it() -> None:
+    found = account(watched("oxxx?xxxoo", "internet.access", every=60, burst=60), until=900)
+
+    (outage,), (incident,) = found.outages, found.incidents
+    assert seconds(outage.certain) == seconds(incident.certain) == [(60.01, 180), (300.01, 420)]
+    assert seconds(incident.possible) == [(0, 180.01), (300, 480.01)]
+
+
 def one_after_the_other(overlap: float) -> Journal:
     """Two probes of one service, each down for half of five minutes, seen once a second."""
     probes = [probe("p", every=1, burst=1), probe("q", every=1, burst=1)]
@@ -197,6 +205,16 @@ def test_an_outage_that_outlasts_a_move_is_an_incident_of_each_region_with_a_nam
     assert [seconds(i.certain) for i in (here, there)] == [[(60.01, 300)], [(300, 600)]]
     assert [seconds(i.possible) for i in (here, there)] == [[(0, 300)], [(300, 660.01)]]
     assert (only.region, only.id) == ("q", f"s@{instant(30)}")
+
+
+def test_outages_before_and_after_a_move_are_incidents_of_the_region_in_which_they_were() -> None:
+    journal = watched("oxxoooooxxoo", "internet.access", every=60, burst=60)
+    moved = journal.plan([service("s", "internet.access", region="q")], [probe(every=60, burst=60)], 300)
+
+    found = account(moved.in_order(), until=800)
+
+    before, after = (outage.id for outage in found.outages)
+    assert [(i.region, i.id) for i in found.incidents] == [("r", before), ("q", after)]
 
 
 def test_an_outage_is_not_cut_where_the_plan_changes_what_grace_does_not_go_by() -> None:
