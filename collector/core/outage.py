@@ -1,46 +1,18 @@
-"""States of a service → its outages and blips: the state machine, one table (rule V3).
+"""States of a service → its outages and blips (rule V3).
 
-Theory. UP is the only news that ends anything; UNKNOWN is no news, so it is never fed to the machine and a
-run goes on through it. What a run turns out to be depends on the worst it has held:
-
-    phase     EDGE      DOWN      UP
-    CLEAR     BLIP      OUTAGE    CLEAR
-    BLIP      BLIP      OUTAGE    CLEAR, and a blip is told
-    OUTAGE    OUTAGE    OUTAGE    CLEAR, and an outage is told
-
-A run that no UP has ended yet is told too, as open.
+Theory. UP is the only news that ends anything; UNKNOWN is no news, and a run goes on through it. So each UP
+begins the run that comes after it, and what is DOWN or EDGE belongs to the run of the last UP before it.
 """
 
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from itertools import chain, repeat
 
 import msgspec
 
-from collector.core.sight import State
-from collector.core.timeline import Instant, Span, Spans, spans
+from collector.core.timeline import Instant, Span, Spans, union
 from collector.core.verdict import States
-
-
-class _Phase(Enum):
-    CLEAR = auto()
-    BLIP = auto()
-    OUTAGE = auto()
-
-    __hash__ = object.__hash__  # looked up for every stretch, and an Enum hashes in Python
-
-
-_NEXT = {
-    (_Phase.CLEAR, State.EDGE): _Phase.BLIP,
-    (_Phase.CLEAR, State.DOWN): _Phase.OUTAGE,
-    (_Phase.CLEAR, State.UP): _Phase.CLEAR,
-    (_Phase.BLIP, State.EDGE): _Phase.BLIP,
-    (_Phase.BLIP, State.DOWN): _Phase.OUTAGE,
-    (_Phase.BLIP, State.UP): _Phase.CLEAR,
-    (_Phase.OUTAGE, State.EDGE): _Phase.OUTAGE,
-    (_Phase.OUTAGE, State.DOWN): _Phase.OUTAGE,
-    (_Phase.OUTAGE, State.UP): _Phase.CLEAR,
-}
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,39 +45,26 @@ class Runs:
     blips: tuple[Outage, ...]
 
 
-_UP, _DOWN = State.UP, State.DOWN  # asked of every stretch, and a member of an Enum is found in Python
-
-
 def runs(service: str, states: States) -> Runs:
-    """The outages and blips of a service, in order of time."""
-    told: dict[_Phase, list[Outage]] = {_Phase.BLIP: [], _Phase.OUTAGE: []}
-    clear = _Phase.CLEAR
-    phase, certain, possible = clear, list[Span](), list[Span]()
-    for span, state in _in_order(states):
-        before, phase = phase, _NEXT[phase, state]
-        if state is _UP:
-            if before is not clear:
-                told[before].append(_outage(service, certain, possible, open=False))
-            certain, possible = [], []
-        else:
-            possible.append(span)
-            if state is _DOWN:
-                certain.append(span)
-    if phase is not clear:
-        told[phase].append(_outage(service, certain, possible, open=True))
-    return Runs(tuple(told[_Phase.OUTAGE]), tuple(told[_Phase.BLIP]))
+    """The outages and blips of a service, in order of time; one that no UP has ended yet is told as open."""
+    ups = [up.start for up in states.up]
+    certain = _by_run(states.down, ups)
+    found = [
+        Outage(
+            id=f"{service}@{possible[0].start}",
+            service=service,
+            certain=tuple(certain.get(run, ())),
+            possible=tuple(possible),
+            open=run == len(ups),
+        )
+        for run, possible in _by_run(union(states.down, states.edge), ups).items()
+    ]
+    return Runs(tuple(one for one in found if one.certain), tuple(one for one in found if not one.certain))
 
 
-def _in_order(states: States) -> list[tuple[Span, State]]:
-    by_state = ((states.up, State.UP), (states.edge, State.EDGE), (states.down, State.DOWN))
-    return sorted(chain.from_iterable(zip(parts, repeat(state)) for parts, state in by_state))
-
-
-def _outage(service: str, certain: list[Span], possible: list[Span], *, open: bool) -> Outage:
-    return Outage(
-        id=f"{service}@{possible[0].start}",
-        service=service,
-        certain=tuple(certain),
-        possible=spans(possible),
-        open=open,
-    )
+def _by_run(parts: Spans, ups: Sequence[Instant]) -> Mapping[int, list[Span]]:
+    """How many UPs were before → what there is of `parts`."""
+    found: dict[int, list[Span]] = defaultdict(list)
+    for span in parts:
+        found[bisect(ups, span.start)].append(span)
+    return found
