@@ -21,7 +21,7 @@ from collector.journal.recovery import Recovered, UnfitError, declared, recover
 
 log = logging.getLogger(__name__)
 
-_VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORD = re.compile(r"\(origin ([A-Za-z0-9._-]+)\)")
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 

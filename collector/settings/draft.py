@@ -17,7 +17,7 @@ from collector.probe import ProbeSpec
 from collector.probes import specs
 from collector.settings import outside
 from collector.settings.authorities import AskedAuthority, authority_of
-from collector.tables import shown, table, unknown_key
+from collector.tables import FileName, shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -41,7 +41,7 @@ class Listen:
 
 class Collector(msgspec.Struct):
     vantage: str
-    state: str = ""
+    state: FileName = ""
     step_limit: Term = 50 * MILLISECOND
     clock_tolerance: Term = SECOND
 
@@ -52,7 +52,7 @@ class Serve(msgspec.Struct):
 
 class Terms(msgspec.Struct):
     id: str = ""
-    file: str = ""
+    file: FileName = ""
 
 
 class Budget(msgspec.Struct):
@@ -148,13 +148,14 @@ class Draft:
 
 def shipped(name: str) -> Path:
     """A file of config/, like "contracts/template.toml", from the checkout or the installed package."""
-    path = (PACKAGED / name).resolve()
-    if not path.is_file():
-        known = sorted(p.stem for p in (PACKAGED / "contracts").glob("*.toml"))
+    # Looked up among those there are: the name may come from a stranger's journal, and be anything.
+    files = {path.relative_to(PACKAGED).as_posix(): path for path in PACKAGED.rglob("*.toml")}
+    if name not in files:
+        known = sorted(Path(file).stem for file in files if file.startswith("contracts/"))
         raise ConfigurationError(
-            [f"{name}: expected a file that Constat ships (contracts: {', '.join(known)})"]
+            [f"{shown(name)}: expected a file that Constat ships (contracts: {', '.join(known)})"]
         )
-    return path
+    return files[name].resolve()
 
 
 def text(value: dict[str, Any], key: str) -> str:
@@ -354,4 +355,7 @@ def bad_name(place: str, name: str) -> Iterator[str]:
     """Names become labels, file names and words on a command line."""
     plain = name.isascii() and name.replace("-", "").replace(".", "").replace("_", "").isalnum()
     if not plain or len(name) > NAME_LENGTH_MAX or not name[0].isalnum():
-        yield f"{place}: expected up to {NAME_LENGTH_MAX} of a-z, 0-9, '-', '_' and '.', got {shown(name)}"
+        wanted = (
+            f"up to {NAME_LENGTH_MAX} letters (A-Z, a-z) and digits, after the first '-', '_' and '.' too"
+        )
+        yield f"{place}: expected {wanted}, got {shown(name)}"

@@ -14,6 +14,7 @@ from collector.errors import JournalError, OriginBusy
 from collector.journal import keys
 from collector.journal.origin import open_origin
 from collector.journal.reader import origins
+from collector.settings.draft import NAME_LENGTH_MAX
 from tests.journal.lines import NOON, Journal, declaration, everything, signers, start, three_hours
 
 
@@ -132,6 +133,12 @@ def test_declarations_of_every_origin_here_are_known(tmp_path: Path) -> None:
 
     assert clone.origin.declared == {"one": "note"}
     clone.close()
+
+
+def test_a_vantage_may_be_as_long_as_any_name_in_the_settings(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, vantage="v" * NAME_LENGTH_MAX)
+    assert journal.origin.vantage == "v" * NAME_LENGTH_MAX
+    journal.close()
 
 
 @pytest.mark.parametrize("vantage", ["", "a/b", ".", "..", "a b", "é", "a+b"])
