@@ -13,6 +13,7 @@ from collector.core.declaration import NEEDS, checked
 from collector.core.record import Declaration, DeclarationKind, Standing
 from collector.errors import DeclarationError
 from collector.journal import documents, inbox
+from collector.journal.inbox import Handed
 from collector.settings import Settings
 from exporters.commands import options
 from exporters.commands.options import INSTANT
@@ -116,16 +117,16 @@ def declare(
         click.echo(f"mind: {state} has no journal yet: is it the directory that you mean?", err=True)
     if document is not None:
         stated["document"] = documents.keep(state, document.read_bytes())
-    declared = inbox.submit(state, stated)
-    fate = _awaited(state, declared)
+    handed = inbox.submit(state, stated)
+    fate = _awaited(handed)
     if as_json:
-        click.echo(msgspec.json.encode({"id": declared, "fate": fate}))
+        click.echo(msgspec.json.encode({"id": handed.id, "fate": fate}))
     elif fate == "taken":
-        click.echo(f"{declared}: in the journal")
+        click.echo(f"{handed.id}: in the journal")
     elif fate == "queued":
-        click.echo(f"{declared}: queued; it is taken in once a collector runs on {state}")
+        click.echo(f"{handed.id}: queued; it is taken in once a collector runs on {state}")
     if fate not in ("taken", "queued"):
-        raise DeclarationError(f"{declared}: rejected: {fate}")
+        raise DeclarationError(f"{handed.id}: rejected: {fate}")
     return 0
 
 
@@ -148,11 +149,11 @@ def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {names[name]: value for name, value in fields.items() if value not in (None, ())}
 
 
-def _awaited(state: Path, declared: str) -> str:
+def _awaited(handed: Handed) -> str:
     """What became of it, waiting up to 5 s for the collector to take it."""
     for _ in range(round(PATIENCE_S / STEP_S)):
-        fate = inbox.fate(state, declared)
+        fate = inbox.fate(handed)
         if fate != "queued":
             return fate
         threading.Event().wait(STEP_S)
-    return inbox.fate(state, declared)
+    return inbox.fate(handed)

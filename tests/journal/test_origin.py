@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from collector.errors import JournalError, OriginBusy
-from collector.journal import keys
+from collector.journal import keys, known
 from collector.journal.origin import open_origin
 from collector.journal.reader import origins
 from collector.settings.draft import NAME_LENGTH_MAX
@@ -131,7 +131,7 @@ def test_declarations_of_every_origin_here_are_known(tmp_path: Path) -> None:
     journal.close()
     clone = Journal(tmp_path, machine="another")
 
-    assert clone.origin.declared == {"one": "note"}
+    assert clone.origin.declared == {"one": known.of(declaration("one"))}
     clone.close()
 
 

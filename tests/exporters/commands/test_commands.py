@@ -174,7 +174,9 @@ def test_a_declaration_without_a_collector_is_queued(
 
     assert status == 0
     assert "m1: queued" in capsys.readouterr().out
-    queued = json.loads((state / "inbox" / "m1.json").read_bytes())
+    (file,) = (state / "inbox").glob("*.json")
+    queued = json.loads(file.read_bytes())
+    assert queued["id"] == "m1"
     assert queued["spans"] == [[1_795_165_200_000_000, 1_795_168_800_000_000]]
     assert (state / "documents" / queued["document"]).read_bytes() == b"planned work"
 
