@@ -1,5 +1,6 @@
 """`constat declare`: what a person states, checked, handed to the collector, and waited for."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -110,6 +111,8 @@ def declare(
     assert settings is not None
     state = settings.state
     stated = {"kind": kind, "by": by, **({"id": id_} if id_ else {}), **_filled(fields)}
+    if odd := list(_undecoded(stated)):
+        raise DeclarationError("; ".join(odd))
     checked({"id": "0", **stated})
     for stranger in _strangers(settings, fields):
         click.echo(f"mind: {stranger}", err=True)
@@ -128,6 +131,23 @@ def declare(
     if fate not in ("taken", "queued"):
         raise DeclarationError(f"{handed.id}: rejected: {fate}")
     return 0
+
+
+def _undecoded(stated: Mapping[str, Any]) -> Iterator[str]:
+    """Arguments that a terminal of another encoding sent: their bytes are no UTF-8, as the journal is."""
+    for key, value in stated.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not _is_utf8(text):
+                option, came = _OPTION.get(key, f"--{key}"), os.fsencode(text)
+                yield f"{option}: expected text in UTF-8, got {came!r}; set the terminal to UTF-8"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _strangers(settings: Settings, fields: Mapping[str, Any]) -> Iterator[str]:

@@ -221,6 +221,12 @@ def test_a_name_that_the_settings_do_not_have_is_told_and_taken(
             "id: expected up to",
         ),
         (["--document", "none.eml"], "'none.eml' does not exist"),
+        (
+            ["--standing", "accepted", "--span", str(BEGAN), AT, "--scope", "caf\udce9"],
+            "constat: --scope: expected text in UTF-8, got b'caf\\xe9'; set the terminal to UTF-8\n",
+        ),
+        (["--by", "\udce9", "--why", "\udce8"], "--why: expected text in UTF-8, got b'\\xe8'"),
+        (["--id", "\udce9"], "--id: expected text in UTF-8, got b'\\xe9'"),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused_with_its_reason(
