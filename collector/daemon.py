@@ -155,7 +155,7 @@ class Daemon:
             self._writer,
             now=clock.now,
             boot=clock.boot_us,
-            tolerance=configuration.settings.clock_tolerance,
+            tolerance=lambda: self._configuration.settings.clock_tolerance,
         )
         self._anchors.renew(configuration.authorities)
         self._network = Network()

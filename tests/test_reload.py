@@ -3,12 +3,14 @@
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from collector.core.record import Plan
-from tests.conftest import free_port
+from collector.core.record import Declaration, Line, Plan
+from tests.conftest import free_port, needs
+from tests.servers.authority import Served
 from tests.test_daemon import Process, listening, tcp
 
 SIGNED = """
@@ -66,3 +68,27 @@ def test_whatever_is_wrong_in_a_file_the_old_settings_stay_in_force(
 
     assert collector.signal(signal.SIGTERM) == 0
     assert sum(isinstance(line, Plan) for line in collector.lines()) == 1
+
+
+@pytest.mark.slow
+def test_how_far_clocks_may_be_apart_is_taken_at_once(tmp_path: Path) -> None:
+    """An outage that begins, and one that ends, has its stamp."""
+    needs("openssl")
+    port = free_port()
+    with Served(tmp_path / "tsa") as tsa:
+        tsa.clock(timedelta(seconds=30))
+        authority = f'[[authority]]\nname = "one"\nurl = "{tsa.url}"\nca = "{tsa.ca}"\nevery = "1 s"\n'
+        collector = Process(tmp_path, tcp("web", port) + authority)
+        collector.start()
+        collector.until(lambda lines: any("clock and ours differ" in text for text in notes(lines)))
+        wider = 'vantage = "test"\nclock_tolerance = "1 min"'
+        assert "taken=yes" in reload(
+            collector, collector.config.read_text().replace('vantage = "test"', wider)
+        )
+        with listening(port):
+            collector.until(lambda lines: any("clock and ours agree again" in text for text in notes(lines)))
+        collector.signal(signal.SIGTERM)
+
+
+def notes(lines: list[Line]) -> list[str]:
+    return [line.text or "" for line in lines if isinstance(line, Declaration)]

@@ -34,7 +34,7 @@ class Settings:
     step_limit: Duration
     """An offset of the wall clock that moves by more is a step (rule T4)."""
     clock_tolerance: Duration
-    """A clock whose error may be larger flags every figure that rests on it (rule T4)."""
+    """A stamp whose time is further from ours puts on record that the clocks differ."""
     serve: Listen
     contract_path: Path
     budget: Turns
