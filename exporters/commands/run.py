@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -19,6 +18,7 @@ from collector.core.latency import limits
 from collector.errors import ConfigurationError, ConstatError
 from collector.host.clock import wall_us
 from collector.host.notify import Notifier
+from collector.host.program import log_to_stderr
 from exporters import query
 from exporters.commands import options
 from exporters.commands.children import Children
@@ -208,12 +208,3 @@ class _Server:
     def _part(self, name: str) -> list[dict[str, Any]]:
         part: list[dict[str, Any]] = query.status_json(self._observed())[name]
         return part
-
-
-def log_to_stderr() -> None:
-    """One line each, key=value."""
-    formatter = logging.Formatter("time=%(asctime)sZ level=%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
