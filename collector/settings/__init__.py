@@ -14,14 +14,15 @@ from collector.journal.cosign import Witness
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
-from collector.settings.draft import Draft, Listen, shipped
+from collector.settings.draft import Draft, shipped
 from collector.settings.fit import fit, notes, unfit
+from collector.settings.listen import Listen
 from collector.settings.outside import Mail
 from collector.settings.sources import Source, source_of
 from collector.sources import sources
 from collector.tables import contents, parsed
 
-__all__ = ["Listen", "Secrets", "Settings", "Source", "load", "shipped"]
+__all__ = ["Secrets", "Settings", "Source", "load", "shipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

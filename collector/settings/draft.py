@@ -1,9 +1,8 @@
 """The tables of a settings file, each checked by itself, with their defaults."""
 
 import hashlib
-import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -17,6 +16,7 @@ from collector.probe import ProbeSpec
 from collector.probes import specs
 from collector.settings import outside
 from collector.settings.authorities import AskedAuthority, authority_of
+from collector.settings.listen import Listen, listen_of
 from collector.tables import FileName, shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -29,14 +29,6 @@ PACKAGED = Path(__file__).parent.parent / "_config"
 
 INTERVAL_MIN: Duration = 10 * MILLISECOND
 NAME_LENGTH_MAX = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listen:
-    """Where the read side listens."""
-
-    host: str
-    port: int
 
 
 class Collector(msgspec.Struct):
@@ -184,13 +176,10 @@ def _each(tables: dict[str, Tables], key: str, model: type[S], problems: list[st
 
 def _listen(serve: Serve | None, problems: list[str]) -> Listen:
     address = serve.listen if serve else Serve().listen
-    host, _, port = address.rpartition(":")
-    try:
+    with suppress(ValueError):
         # Listening elsewhere needs TLS and a token, which `constat serve` is given when it is started.
-        if ipaddress.ip_address(host.strip("[]")).is_loopback and port.isdecimal() and int(port) < 65536:
-            return Listen(host=host.strip("[]"), port=int(port))
-    except ValueError:
-        pass
+        if (found := listen_of(address)).loopback:
+            return found
     problems.append(
         f'serve.listen: expected a loopback address and a port like "127.0.0.1:9617", got {shown(address)}'
     )
