@@ -8,16 +8,8 @@ from collector import contracts
 from collector.core.timeline import DAY, MINUTE
 from collector.errors import ConfigurationError
 from collector.settings import Settings, load
-from tests.conftest import needs
-from tests.servers import authority as servers
 from tests.servers.authority import Keys
 from tests.test_daemon import HEAD
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    needs("openssl")
-    return servers.make(tmp_path_factory.mktemp("keys"), intermediate=True)
 
 
 def read(directory: Path, *tables: str, environ: dict[str, str] | None = None) -> Settings:
