@@ -4,11 +4,11 @@ import argparse
 import logging
 import os
 import sys
-import time
 from pathlib import Path
 
 from collector.daemon import run
 from collector.errors import ConstatError
+from collector.host.program import log_to_stderr
 
 log = logging.getLogger("collector")
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--state", type=Path, metavar="DIR", help="keep the journal here, whatever the settings say"
     )
     chosen = parser.parse_args(arguments)
-    _log_to_stderr()
+    log_to_stderr()
     try:
         run(chosen.config, os.environ, chosen.state)
     except ConstatError as error:
@@ -40,15 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
         log.critical("event=failed error=%r", error, exc_info=error)
         return 3
     return 0
-
-
-def _log_to_stderr() -> None:
-    """One line each, key=value."""
-    formatter = logging.Formatter("time=%(asctime)sZ level=%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":

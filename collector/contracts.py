@@ -72,13 +72,10 @@ def _calendar(zone: str, country: str) -> Calendar:
 
 def _zone(name: str) -> ZoneInfo:
     """The zone as the tzdata package has it; ValueError if it has none of that name."""
-    parts = name.split("/")
-    if not all(part.replace("_", "").replace("-", "").replace("+", "").isalnum() for part in parts):
+    package = resources.files("tzdata")
+    if name not in package.joinpath("zones").read_text("utf-8").splitlines():
         raise ValueError(name)
-    file = resources.files("tzdata").joinpath("zoneinfo", *parts)
-    if not file.is_file():
-        raise ValueError(name)
-    with file.open("rb") as data:
+    with package.joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, name)
 
 

@@ -9,7 +9,6 @@ import platform
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from queue import Full, Queue
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ from collector.host.loop import Loop
 from collector.host.network import Network
 from collector.host.notify import Notifier, watchdog_period
 from collector.host.observer import Observer, routes
+from collector.host.program import version
 from collector.journal import documents, keys, layout
 from collector.journal.anchor import Anchors
 from collector.journal.authority import Authority
@@ -155,7 +155,7 @@ class Daemon:
             self._writer,
             now=clock.now,
             boot=clock.boot_us,
-            tolerance=configuration.settings.clock_tolerance,
+            tolerance=lambda: self._configuration.settings.clock_tolerance,
         )
         self._anchors.renew(configuration.authorities)
         self._network = Network()
@@ -387,14 +387,6 @@ def _reloadable(old: Settings, new: Settings) -> None:
             raise UsageError(
                 f"{new.path}: collector.{name}: expected {before} as before, got {after}; restart"
             )
-
-
-def version() -> str:
-    """Of this program; where it was not installed, nobody knows."""
-    try:
-        return metadata.version("constat")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def run(path: Path, environ: Mapping[str, str], state: Path | None = None) -> None:

@@ -21,8 +21,9 @@ class ConfigurationError(UsageError):
     """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+        # A message quotes names and values that may hold anything, and each is read by lines, on terminals.
+        self.problems = [_on_one_line(problem) for problem in problems]
+        super().__init__("\n".join(self.problems))
 
 
 class DeclarationError(UsageError):
@@ -39,3 +40,7 @@ class OriginBusy(JournalError):
 
 class UncountableJournal(UsageError):
     """The journal decodes, but its facts contradict each other: two rules for a service, a supersede loop."""
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -113,7 +113,7 @@ class Gatherer:
         *,
         state: Path,
         clock: Clock,
-        declared: Mapping[str, str],
+        declared: Mapping[str, object],
         begun: Instant,
         current: Callable[[], tuple[Sequence[Ready], Admission]],
     ) -> None:
@@ -218,7 +218,7 @@ class Gatherer:
     def _in_the_inbox(self) -> set[str]:
         """Ids that a crash left on their way."""
         try:
-            return {path.stem for path in (self._state / "inbox").iterdir() if path.suffix == ".json"}
+            return inbox.waiting(self._state)
         except OSError:  # the worst that follows is that a stretch is gathered twice
             return set()
 

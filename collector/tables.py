@@ -2,23 +2,41 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from collector.core.contract import ratio
-from collector.core.timeline import duration_of
+from collector.core.timeline import Term, duration_of
 from collector.errors import ConfigurationError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+FileName: TypeAlias = Annotated[str, "file name"]
+"""A text that can name a file: that there is one is for whoever opens it to find."""
+
 _PLAIN: Mapping[type, str] = {str: "a text", int: "an integer", bool: "true or false"}
+
+
+def _file_name(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(text)
+    return text
+
+
+_WRITTEN: Mapping[Any, tuple[str, Callable[[str], Any]]] = {
+    Fraction: ('a quoted ratio like "99.97 %"', ratio),
+    Term: ('a duration like "10s"', duration_of),
+    FileName: ("the name of a file", _file_name),
+}
+"""What is written as a text: what messages call it, and how it is read; ValueError where it is none."""
 
 
 def contents(path: Path) -> bytes:
@@ -27,13 +45,15 @@ def contents(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigurationError([f"{path}: expected a readable file, got: {error.strerror}"]) from error
+    except ValueError as error:  # no file can be called so
+        raise ConfigurationError([f"{path}: expected the name of a file, got: {error}"]) from error
 
 
 def parsed(data: bytes, path: Path) -> dict[str, Any]:
     """The tables of a TOML text; ConfigurationError with line and column if it is none."""
     try:
         return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, numbers or nesting beyond all measure
         raise ConfigurationError([f"{path}: expected TOML, got: {error}"]) from error
 
 
@@ -115,29 +135,18 @@ def _value(value: Any, wanted: Any, place: str, problems: list[str]) -> Any:
 def _leaf(value: Any, wanted: Any) -> Any:
     if get_origin(wanted) is Literal and isinstance(value, str) and value in get_args(wanted):
         return value
-    if wanted is Fraction and isinstance(value, str):
-        return ratio(value)
-    if _quoted(wanted) and isinstance(value, str):
-        return duration_of(value)
+    if wanted in _WRITTEN and isinstance(value, str):
+        with suppress(ValueError):  # told below, at no more length than other values
+            return _WRITTEN[wanted][1](value)
     if wanted in _PLAIN and type(value) is wanted:
         return value
-    if (
-        wanted in _PLAIN
-        or wanted is Fraction
-        or get_origin(wanted) in (Literal, tuple, dict)
-        or _quoted(wanted)
-    ):
+    if wanted in _PLAIN or wanted in _WRITTEN or get_origin(wanted) in (Literal, tuple, dict):
         raise ValueError(f"expected {_words(wanted)}, got {shown(value)}")
     try:  # a type of a probe kind's own parameters, bounds and all
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         text = str(error).replace("`", "")
         raise ValueError(f"{text[0].lower()}{text[1:]}, got {shown(value)}") from error
-
-
-def _quoted(wanted: Any) -> bool:
-    """Whether it is `timeline.Term`, a duration as text."""
-    return get_origin(wanted) is Annotated and "quoted" in wanted.__metadata__
 
 
 def _member(value: Any, wanted: Any) -> Any:
@@ -154,10 +163,8 @@ def _words(wanted: Any) -> str:
     wanted = _member(None, wanted)
     if get_origin(wanted) is Literal:
         return " or ".join(f'"{word}"' for word in get_args(wanted))
-    if wanted is Fraction:
-        return 'a quoted ratio like "99.97 %"'
-    if _quoted(wanted):
-        return 'a duration like "10s"'
+    if wanted in _WRITTEN:
+        return _WRITTEN[wanted][0]
     if get_origin(wanted) is Annotated:
         return _words(get_args(wanted)[0])
     if get_origin(wanted) in (tuple, list):

@@ -1,6 +1,5 @@
 """Period in, account out: the only way to get numbers, from the index if it has them, else the journal."""
 
-import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from collector.core.published import to_json
 from collector.core.record import Outcome, Probe
 from collector.core.timeline import HOUR, SECOND, Duration, Instant, Span, duration, within
 from collector.core.verdict import States
+from collector.host.program import version
 from exporters.index import tail
 from exporters.index.follow import ENDLESS, Told
 from exporters.index.store import UnusableIndexError
@@ -197,17 +197,10 @@ def observed(found: Found, contract: Contract, calendar: Calendar, now: Instant)
 def build(contract: Contract) -> dict[str, str]:
     """What computes: versions, and the contract it computes by."""
     return {
-        "version": _version(),
+        "version": version(),
         "python": platform.python_version(),
         "contract": contract.id,
     }
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("constat")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 class _Present:

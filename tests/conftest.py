@@ -6,10 +6,13 @@ import socket
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.servers.authority import Keys
 
 settings.register_profile(
     "small",
@@ -124,6 +127,15 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def _is_slow(item: pytest.Item) -> bool:
     return item.get_closest_marker("slow") is not None
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> "Keys":
+    """What a time-stamp authority signs with, with an intermediate between it and its root."""
+    from tests.servers import authority  # it needs this module, and most tests do without it
+
+    needs("openssl")
+    return authority.make(tmp_path_factory.mktemp("keys"), intermediate=True)
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

@@ -8,16 +8,8 @@ from collector import contracts
 from collector.core.timeline import DAY, MINUTE
 from collector.errors import ConfigurationError
 from collector.settings import Settings, load
-from tests.conftest import needs
-from tests.servers import authority as servers
 from tests.servers.authority import Keys
 from tests.test_daemon import HEAD
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    needs("openssl")
-    return servers.make(tmp_path_factory.mktemp("keys"), intermediate=True)
 
 
 def read(directory: Path, *tables: str, environ: dict[str, str] | None = None) -> Settings:
@@ -69,6 +61,14 @@ def test_all_that_an_authority_can_be_told(tmp_path: Path, keys: Keys) -> None:
             {"https://": "http://", "ca.pem\"": 'ca.pem"\ncredentials = "tsa"'},
             'authority[0].url: expected "https://…", since it is sent a password, got "http://tsa.example/x"',
         ),
+        (
+            {"https://": "http://", "/x": "?x=1", "ca.pem\"": 'ca.pem"\ncredentials = "tsa"'},
+            'authority[0].url: expected "https://…", since it is sent a password, got "http://tsa.example?x=1"',
+        ),
+        ({"tsa.example/x": "["}, 'authority[0].url: expected a name or an address, got "["'),
+        ({"ca.pem": r"a\u0000b"}, r'authority[0].ca: expected the name of a file, got "a\u0000b"'),
+        ({"ca.pem\"": 'ca.pem"\nchain = "\\u0000"'}, "authority[0].chain: expected the name of a file, got"),
+        ({"ca.pem\"": 'ca.pem"\ncrl = "\\u0000"'}, "authority[0].crl: expected the name of a file, got"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_place(tmp_path: Path, change: dict[str, str], says: str) -> None:
@@ -77,6 +77,12 @@ def test_a_mistake_is_told_at_its_place(tmp_path: Path, change: dict[str, str], 
         table = table.replace(old, new)
 
     assert told(tmp_path, table)[0].startswith(says)
+
+
+def test_credentials_may_go_to_an_address_with_a_query_and_no_path(tmp_path: Path) -> None:
+    table = PLAIN.replace("tsa.example/x", "tsa.example?x=1") + '\ncredentials = "tsa"'
+
+    assert [one.url for one in read(tmp_path, table).authorities] == ["https://tsa.example?x=1"]
 
 
 def test_a_name_stands_for_one_authority(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ WRONG = [
     ('zone = "Europe/Paris"', 'zone = "Europe/Lutetia"',
      'zone: expected a time zone like "Europe/Paris", got "Europe/Lutetia"'),
     ('zone = "Europe/Paris"', 'zone = "../../tzdata"', "zone: expected a time zone"),
+    ('zone = "Europe/Paris"', f'zone = "{"x" * 300}"', "zone: expected a time zone"),
     ('holidays = "FR"', 'holidays = "XX"', 'holidays: expected a country code like "FR", got "XX"'),
     ('since = "2019-12-01"', 'since = "December 2019"', "in_force.since: expected a date"),
     ("closes_minute = 1020", "closes_minute = 500", "business: expected 0 <= opens_minute < closes_minute"),

@@ -50,6 +50,15 @@ def test_a_profile_of_the_providers_own_tools_is_read_in_either_spelling(
     assert found.credentials_of(found.probes[0]) == {**PAIR, "region": "eu-west-2"}
 
 
+@pytest.mark.parametrize("text", ["{", '{"a":' + "[" * 100_000, "a = " + "[" * 100_000, "a = " + "9" * 5000])
+def test_what_holds_no_credentials_is_told_whatever_it_holds(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys").write_text(text)
+    found = settings(tmp_path, BASE.replace('"outscale"', f'"{tmp_path}/keys"', 1))
+
+    with pytest.raises(ConfigurationError, match="expected credentials in JSON or TOML, got"):
+        found.credentials_of(found.probes[0])
+
+
 def test_a_missing_profile_is_told_and_no_secret_with_it(tmp_path: Path) -> None:
     (tmp_path / "osc.json").write_text(json.dumps({"other": {"secret_key": "hush"}}))
     found = settings(tmp_path, BASE.replace('"outscale"', f'"{tmp_path}/osc.json"', 1))

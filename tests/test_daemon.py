@@ -352,13 +352,13 @@ def test_a_host_that_only_reads_runs_a_collector_without_probes(process: Callabl
 def test_a_declaration_that_is_handed_in_becomes_a_line(process: Callable[[str], Process]) -> None:
     collector = process("")
     collector.start()
-    id_ = submit(collector.state, {"kind": "note", "by": "test", "text": "hello"})
+    handed = submit(collector.state, {"kind": "note", "by": "test", "text": "hello"})
 
     lines = collector.until(lambda lines: any(isinstance(line, Declaration) for line in lines))
 
-    assert [line.id for line in lines if isinstance(line, Declaration)] == [id_]
+    assert [line.id for line in lines if isinstance(line, Declaration)] == [handed.id]
     collector.signal(signal.SIGTERM)
-    assert fate(collector.state, id_) == "taken"
+    assert fate(handed) == "taken"
 
 
 def test_a_second_collector_on_one_directory_refuses_to_start(process: Callable[[str], Process]) -> None:

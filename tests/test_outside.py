@@ -30,14 +30,16 @@ def test_a_witness_has_a_name_an_address_and_a_key(tmp_path: Path) -> None:
     ("added", "told"),
     [
         (witness(name="W"), "witness[0].name: expected small letters"),
-        (witness(url="w.example"), "witness[0].url: expected an address"),
-        (witness(url="ftp://w.example"), "witness[0].url: expected an address"),
+        (witness(url="w.example"), 'witness[0].url: expected "http://…" or "https://…", got "w.example"'),
+        (witness(url="ftp://w.example"), 'witness[0].url: expected "http://…" or "https://…", got "ftp'),
+        (witness(url="https://["), 'witness[0].url: expected a name or an address, got "["'),
         (witness(vkey="w.example+00000000+AAAA"), "witness[0].vkey: expected an Ed25519 key"),
         (witness(vkey=str(Vkey("w", LOG, bytes(32)))), "witness[0].vkey: expected the key of a witness"),
         (witness() + witness(), "witness[1].name: expected a name of its own"),
         ('[[witness]]\nname = "w"\n', "witness[0].url: expected a text, got nothing"),
         ("[mail]\n", "mail.host: expected a text, got nothing"),
         ('[mail]\nhost = "h"\nfrom = "a@b.c"\ntls = "ssl"\n', "mail.tls: expected"),
+        ('[mail]\nhost = "h"\nfrom = "a@b.c"\nca = "\\u0000"\n', "mail.ca: expected the name of a file, got"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, added: str, told: str) -> None:

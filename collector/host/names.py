@@ -42,8 +42,10 @@ def endpoint(target: str, port: int) -> tuple[str, int]:
     # RFC 3986, 3.2: an authority ends at the next "/" or "?"; a query needs no path before it.
     authority = re.split("[/?]", target.partition("://")[2], maxsplit=1)[0] if "://" in target else target
     if authority.startswith("["):
-        host, _, rest = authority[1:].partition("]")
-        digits = rest.removeprefix(":")
+        host, closed, rest = authority[1:].partition("]")
+        if not closed or literal(host) is None:  # RFC 3986, 3.2.2: nothing else stands in brackets
+            raise ValueError(f'expected a name or an address, got "{authority}"')
+        digits = rest[1:] if rest.startswith(":") else rest and f"]{rest}"
     elif authority.count(":") > 1:
         host, digits = authority, ""
     else:

@@ -44,8 +44,8 @@ class Anchors:
     """The keepers of all authorities, for the origin that `writer` writes.
 
     `now` is the journal's time, `boot` a clock that never steps. A stamp whose time is further than
-    `tolerance` from ours is kept all the same: it is the authority's clock that proves, and ours may be the
-    one that is wrong. That they differ is put on record.
+    `tolerance`, which may change, from ours is kept all the same: it is the authority's clock that proves,
+    and ours may be the one that is wrong. That they differ is put on record.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Anchors:
         *,
         now: Callable[[], Instant],
         boot: Callable[[], Duration],
-        tolerance: Duration,
+        tolerance: Callable[[], Duration],
     ) -> None:
         self._state, self._writer, self._now, self._boot = state, writer, now, boot
         self._tolerance = tolerance
@@ -110,7 +110,7 @@ class Keeper:
         *,
         now: Callable[[], Instant],
         boot: Callable[[], Duration],
-        tolerance: Duration,
+        tolerance: Callable[[], Duration],
     ) -> None:
         self._authority, self._state, self._writer = authority, state, writer
         self._now, self._boot, self._tolerance = now, boot, tolerance
@@ -247,7 +247,7 @@ class Keeper:
 
     def _compare(self, token: Token, asked: Instant, answered: Instant) -> None:
         """Each stamp is a clock check that somebody else signed."""
-        margin = self._tolerance + (token.accuracy or 0)
+        margin = self._tolerance() + (token.accuracy or 0)
         by = max(asked - token.gen_time, token.gen_time - answered, 0)
         if (by > margin) is not self._differs:
             self._differs = by > margin

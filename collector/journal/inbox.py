@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,35 +16,53 @@ from collector.core.declaration import NEEDS, checked, decoded
 from collector.core.record import Declaration
 from collector.core.timeline import Instant
 from collector.errors import DeclarationError
-from collector.journal import layout
+from collector.journal import known, layout
+from collector.journal.known import Known
 from collector.journal.writer import Writer
 
-__all__ = ["NEEDS", "Inbox", "fate", "submit"]
+__all__ = ["NEEDS", "Handed", "Inbox", "fate", "submit", "waiting"]
 
 log = logging.getLogger(__name__)
 
 LIMIT_BYTES = 1 << 20
 _AT_ONCE = 100
+_APART = "~"
+"""Stands in a file's name after the id, and in no id."""
 
 
-def submit(state: Path, declaration: Mapping[str, Any]) -> str:
-    """Hand in a declaration (keys as in the journal, less `t`, `seq`, `at`); its `id`, made if it has none.
+class Handed(NamedTuple):
+    """A declaration that was handed in."""
+
+    id: str
+    file: Path
+    """Of its own each time it is handed in: neither takes the place of another, nor has another's fate."""
+
+
+def submit(state: Path, declaration: Mapping[str, Any]) -> Handed:
+    """Hand in a declaration (keys as in the journal, less `t`, `seq`, `at`); its `id` is made if it has none.
 
     DeclarationError naming all that is wrong with it; OSError if the inbox cannot be written.
     """
     declaration = {"id": secrets.token_hex(8), **declaration}
     declared = checked(declaration)
-    layout.make_directory(state / "inbox")
-    layout.replace(_file(state, declared.id), msgspec.json.encode(declaration) + b"\n")
-    return declared.id
+    inbox = state / "inbox"
+    layout.make_directory(inbox)
+    handed = Handed(declared.id, inbox / f"{declared.id}{_APART}{secrets.token_hex(8)}.json")
+    layout.replace(handed.file, msgspec.json.encode(declaration) + b"\n")
+    return handed
 
 
-def fate(state: Path, id_: str) -> str:
+def fate(handed: Handed) -> str:
     """What became of a declaration handed in: "queued", "taken", or why it was rejected."""
-    if _file(state, id_).exists():
+    if handed.file.exists():
         return "queued"
-    why = _why(state / "rejected" / f"{id_}.json")
+    why = _why(handed.file.parent.with_name("rejected") / handed.file.name)
     return why.read_text().strip() if why.exists() else "taken"
+
+
+def waiting(state: Path) -> set[str]:
+    """Ids of the declarations that were handed in and not taken yet; OSError if the inbox cannot be read."""
+    return {file.stem.partition(_APART)[0] for file in (state / "inbox").iterdir() if file.suffix == ".json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +98,26 @@ class Inbox:
         if declaration is None:
             await asyncio.to_thread(self._reject, found.path, found.why)
             return 0
-        known = self._writer.declared
-        if declaration.id not in known:
-            if why := _no_correction(declaration, known):
+        declared = self._writer.declared
+        before = declaration.id in declared
+        if not before:
+            if why := _no_correction(declaration, declared):
                 await asyncio.to_thread(self._reject, found.path, why)
                 return 0
             if declaration.id not in self._queued:
                 self._queued.add(declaration.id)
                 self._writer.append(msgspec.structs.replace(declaration, at=self._now()))
             await self._writer.flush()
-            if declaration.id not in known:
+            if declaration.id not in declared:
                 return 0  # the disk will not have it now; the file stays until it does
             self._queued.discard(declaration.id)
-            await asyncio.to_thread(found.path.unlink)
-            return 1
-        # In the journal before: a crash came between the line and the removal of its file.
-        log.info("declaration=%s skipped=yes why=%r", declaration.id, "it is in the journal")
+        if why := _another(declaration, declared[declaration.id]):
+            await asyncio.to_thread(self._reject, found.path, why)
+            return 0
+        if before:  # said twice, or a crash came between the line and the removal of its file
+            log.info("declaration=%s skipped=yes why=%r", declaration.id, "it is in the journal")
         await asyncio.to_thread(found.path.unlink)
-        return 0
+        return 0 if before else 1
 
     def _look(self) -> list[_Found]:
         """What lies in the inbox, the oldest first."""
@@ -143,23 +163,32 @@ def _read(path: Path) -> _Found:
         return _Found(path, None, str(error))
 
 
-def _no_correction(declaration: Declaration, known: Mapping[str, str]) -> str:
+def _another(declaration: Declaration, before: Known) -> str:
+    """Why a declaration cannot be the one that has its id in the journal; empty where it says the same."""
+    if before.digest == known.of(declaration).digest:
+        return ""
+    id_, says = declaration.id, "says something else"
+    if not before.digest:
+        says = "may say something else: an older version took it in, and did not note what it says"
+    return (
+        f"id: expected a new one, or the same words again, got {id_}, which is in the journal and {says}; "
+        f"to correct it, declare with another id and --supersedes {id_}"
+    )
+
+
+def _no_correction(declaration: Declaration, declared: Mapping[str, Known]) -> str:
     """Why a declaration cannot correct what it supersedes; empty where it can, or supersedes nothing."""
     of, kind = declaration.supersedes, declaration.kind
     if of is None:
         return ""
-    if of not in known:
+    if of not in declared:
         return f"supersedes: expected a declaration in the journal, got {of}"
-    if known[of] not in ("", kind):
+    if declared[of].kind not in ("", kind):
         return (
-            f"supersedes: expected a correction of {of} to be of its kind, {known[of]}, got {kind}; "
+            f"supersedes: expected a correction of {of} to be of its kind, {declared[of].kind}, got {kind}; "
             "to take something back, correct it to say so: a deduction that is refused, a claim withdrawn"
         )
     return ""
-
-
-def _file(state: Path, id_: str) -> Path:
-    return state / "inbox" / f"{id_}.json"
 
 
 def _why(path: Path) -> Path:

@@ -5,7 +5,7 @@ In the directory of an origin:
     2026-11-22T23.jsonl[.gz]   lines, one file per hour of appending (UTC)
     2026-11-22T23.tree         beside each: the tree before it, and its complete subtrees (`treefile`)
     frontier                   where the writer stands, one checked line like the first of a tree file
-    declared                   ids and kinds of the declarations so far, one checked line each
+    declared                   id, kind and digest of the declarations so far, one checked line each
     origin.json                vantage, machine, number and key of the origin
 
 A reader needs the first alone, verifies by the second and the checkpoints, and does not look at the rest,

@@ -14,14 +14,15 @@ import msgspec
 
 from collector.core.timeline import Instant, Span
 from collector.errors import JournalError, OriginBusy
-from collector.journal import keys, layout
+from collector.journal import keys, known, layout
+from collector.journal.known import Known
 from collector.journal.layout import OriginDir
 from collector.journal.note import Key
-from collector.journal.recovery import Recovered, UnfitError, declared, recover
+from collector.journal.recovery import Recovered, UnfitError, recover
 
 log = logging.getLogger(__name__)
 
-_VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_VANTAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORD = re.compile(r"\(origin ([A-Za-z0-9._-]+)\)")
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
@@ -48,8 +49,8 @@ class Origin:
     recovered: Recovered
     key: Key
     """Signs its checkpoints."""
-    declared: Mapping[str, str]
-    """Id → kind of the declarations in any origin of this state directory; empty where it is not known."""
+    declared: Mapping[str, Known]
+    """The declarations in any origin of this state directory, by their ids."""
     lock: int
     """File descriptor that holds the lock."""
 
@@ -118,7 +119,7 @@ def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
     identities = {path.parent.name: identity for path in paths if (identity := _identity(path))}
     ours = {name: i for name, i in identities.items() if i.vantage == vantage}
     number = max((i.number for i in ours.values()), default=0)
-    known = {id_: kind for name in identities for id_, kind in declared(state / "journal" / name).items()}
+    declared = {id_: one for name in identities for id_, one in known.read(state / "journal" / name).items()}
     last = [name for name, i in ours.items() if i.machine == machine_id]
     if last:
         place = _place(state, max(last, key=lambda name: ours[name].number))
@@ -130,11 +131,11 @@ def _pick(state: Path, vantage: str, machine_id: str, lock: int) -> Origin:
         else:
             return Origin(
                 place=place, vantage=vantage, new=False, recovered=recovered, key=key,
-                declared=known | recovered.declared, lock=lock,
+                declared=declared | recovered.declared, lock=lock,
             )  # fmt: skip
     place, key = _made(state, _Identity(vantage=vantage, machine=machine_id, number=number + 1))
     return Origin(
-        place=place, vantage=vantage, new=True, recovered=Recovered(), key=key, declared=known, lock=lock
+        place=place, vantage=vantage, new=True, recovered=Recovered(), key=key, declared=declared, lock=lock
     )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from collector.core import record
 from collector.core.record import Declaration
 from collector.core.timeline import Instant, Span
-from collector.journal import checkpoint, layout, treefile
+from collector.journal import checkpoint, known, layout, treefile
+from collector.journal.known import Known
 from collector.journal.layout import OriginDir
 from collector.journal.merkle import SUBTREE, leaf_hash, leaf_hashes
 from collector.journal.slots import Coverage
@@ -36,8 +37,8 @@ class Recovered:
     """Complete subtrees that end in the newest file."""
     cut: int = 0
     """Bytes after the last whole line, to be cut off."""
-    declared: dict[str, str] = field(default_factory=dict)
-    """Id → kind of the declarations in this origin, in their order."""
+    declared: dict[str, Known] = field(default_factory=dict)
+    """The declarations in this origin by their ids, in their order."""
     checkpoint: int = 0
     """Number and size of the last checkpoint."""
     checkpoint_size: int = 0
@@ -49,7 +50,7 @@ class Recovered:
 
 def recover(origin: OriginDir) -> Recovered:
     """Read as little as will do. UnfitError where lines are missing that were there once."""
-    found = Recovered(declared=declared(origin.directory))
+    found = Recovered(declared=known.read(origin.directory))
     names = [name for name in origin.names() if layout.hour_start(name) is not None]
     if names:
         try:
@@ -65,28 +66,14 @@ def recover(origin: OriginDir) -> Recovered:
     return found
 
 
-def declared(directory: Path) -> dict[str, str]:
-    """Id → kind of what an origin's `declared` file names, one checked line each, in the journal's order.
-
-    The kind is empty where an older version wrote the line.
-    """
-    found: dict[str, str] = {}
-    for line in _contents(directory / layout.DECLARED).split(b"\n")[:-1]:
-        text = treefile.unchecked(line)
-        if text is None:
-            break  # from here on they are read from the lines again
-        id_, _, kind = text.decode().partition(" ")
-        found[id_] = kind
-    return found
-
-
-def _candidates(origin: OriginDir, names: list[str], known: int) -> Iterator[State | None]:
+def _candidates(origin: OriginDir, names: list[str], declared: int) -> Iterator[State | None]:
     """States to go on from, the newest first; None where one does not fit what is on disk."""
     state = treefile.state_of(_contents(origin.directory / layout.FRONTIER))
-    yield state if state and state.declared <= known and _fits(origin, names, state) else None
+    yield state if state and state.declared <= declared and _fits(origin, names, state) else None
     for name in reversed(names):
         state = treefile.state_of(_contents(_tree(origin, name)))
-        yield state if state and state.declared <= known and (state.file, state.offset) == (name, 0) else None
+        fits = state and state.declared <= declared and (state.file, state.offset) == (name, 0)
+        yield state if fits else None
     yield State(file=names[0])
 
 
@@ -186,7 +173,7 @@ class _Replay:
             self._coverage.feed(line)
             self._key = treefile.key_after(line, self._key)
             if isinstance(line, Declaration):
-                self._found.declared[line.id] = line.kind
+                self._found.declared[line.id] = known.of(line)
         if good:
             hashes = leaf_hashes(lines[:good])
             for number, subtree in enumerate(self._frontier.extend(hashes), start=size // SUBTREE):

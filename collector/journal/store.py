@@ -11,7 +11,7 @@ from pathlib import Path
 
 from collector.core.record import Declaration, Line, Rotate
 from collector.core.timeline import HOUR, Instant
-from collector.journal import layout, treefile
+from collector.journal import known, layout, treefile
 from collector.journal.checkpoint import Checkpoint
 from collector.journal.merkle import SUBTREE, leaf_hashes
 from collector.journal.note import Key
@@ -74,8 +74,7 @@ class Store:
         subtrees = (treefile.subtree_line(*item) for item in sorted(found.subtrees.items()))
         self._tree = self._side(self._file, treefile.header(found.start) + b"".join(subtrees))
         self._ids = set(found.declared)
-        known = b"".join(_declared(id_, kind) for id_, kind in found.declared.items())
-        self._declared = _Side(self._directory / layout.DECLARED, known)
+        self._declared = _Side(self._directory / layout.DECLARED, known.written(found.declared))
 
     @property
     def size(self) -> int:
@@ -115,7 +114,7 @@ class Store:
                 self._key, self._coming, self._adopting = self._coming, None, True
             if isinstance(line, Declaration) and line.id not in self._ids:
                 self._ids.add(line.id)
-                self._declared.contents += _declared(line.id, line.kind)
+                self._declared.contents += known.written({line.id: known.of(line)})
 
     def rotation(self, key: Key, at: Instant) -> Rotate | None:
         """The line that, once appended, has `key` sign what comes after it; None if it signs already."""
@@ -241,10 +240,6 @@ class Store:
             declared=len(self._ids),
             key=self._stated,
         )
-
-
-def _declared(id_: str, kind: str) -> bytes:
-    return treefile.checked(f"{id_} {kind}".rstrip().encode())
 
 
 def _write_all(descriptor: int, data: bytes | bytearray, offset: int) -> None:

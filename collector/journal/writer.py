@@ -20,7 +20,7 @@ import msgspec
 from collector.core import record
 from collector.core.record import Declaration, Line, Plan, Sample
 from collector.core.timeline import MINUTE, Duration, Instant
-from collector.journal import compress, layout
+from collector.journal import compress, known, layout
 from collector.journal.note import Key
 from collector.journal.origin import Origin
 from collector.journal.slots import Held, Lost, grid_of
@@ -57,7 +57,7 @@ class Writer:
     ) -> None:
         self.origin = origin
         self.declared = dict(origin.declared)
-        """Id → kind of the declarations on disk, in any origin of the state directory."""
+        """The declarations on disk, in any origin of the state directory, by their ids."""
         self._now, self._boot, self._on_synced = now, boot, on_synced
         self._store = Store(origin)
         self._wake = threading.Condition()
@@ -186,7 +186,7 @@ class Writer:
             return
         self._store.append(lines, data, self._now())
         self._synced = self._store.size - 1
-        self.declared.update((line.id, line.kind) for line in lines if isinstance(line, Declaration))
+        self.declared.update((line.id, known.of(line)) for line in lines if isinstance(line, Declaration))
         if self._on_synced is not None:
             self._attempt("callback", lambda: self._on_synced and self._on_synced(self._synced))
 

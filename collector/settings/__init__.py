@@ -14,14 +14,15 @@ from collector.journal.cosign import Witness
 from collector.measure.budget import Turns
 from collector.probes import specs
 from collector.settings.credentials import Secrets, Sources
-from collector.settings.draft import Draft, Listen, shipped
+from collector.settings.draft import Draft, shipped
 from collector.settings.fit import fit, notes, unfit
+from collector.settings.listen import Listen
 from collector.settings.outside import Mail
 from collector.settings.sources import Source, source_of
 from collector.sources import sources
 from collector.tables import contents, parsed
 
-__all__ = ["Listen", "Secrets", "Settings", "Source", "load", "shipped"]
+__all__ = ["Secrets", "Settings", "Source", "load", "shipped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Settings:
     step_limit: Duration
     """An offset of the wall clock that moves by more is a step (rule T4)."""
     clock_tolerance: Duration
-    """A clock whose error may be larger flags every figure that rests on it (rule T4)."""
+    """A stamp whose time is further from ours puts on record that the clocks differ."""
     serve: Listen
     contract_path: Path
     budget: Turns

@@ -10,7 +10,7 @@ import msgspec
 from collector.core.timeline import MINUTE, SECOND, Term
 from collector.host.names import endpoint, literal, web_address
 from collector.journal.authority import Authority
-from collector.tables import shown
+from collector.tables import FileName, shown
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _POLICY = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
@@ -19,9 +19,9 @@ _POLICY = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 class AskedAuthority(msgspec.Struct):
     name: str
     url: str
-    ca: str
-    chain: str = ""
-    crl: str = ""
+    ca: FileName
+    chain: FileName = ""
+    crl: FileName = ""
     policy: str = ""
     credentials: str = ""
     every: Term = MINUTE

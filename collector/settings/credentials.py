@@ -70,7 +70,7 @@ def _read_secrets(path: Path, profile: str) -> dict[str, str]:
     text = contents(path).decode(errors="replace")
     try:
         found = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError([f"{path}: expected credentials in JSON or TOML, got neither"]) from None
     if any(isinstance(value, dict) for value in found.values()):
         if not isinstance(found.get(profile), dict):

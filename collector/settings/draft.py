@@ -1,9 +1,8 @@
 """The tables of a settings file, each checked by itself, with their defaults."""
 
 import hashlib
-import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -17,7 +16,8 @@ from collector.probe import ProbeSpec
 from collector.probes import specs
 from collector.settings import outside
 from collector.settings.authorities import AskedAuthority, authority_of
-from collector.tables import shown, table, unknown_key
+from collector.settings.listen import Listen, listen_of
+from collector.tables import FileName, shown, table, unknown_key
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -31,17 +31,9 @@ INTERVAL_MIN: Duration = 10 * MILLISECOND
 NAME_LENGTH_MAX = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listen:
-    """Where the read side listens."""
-
-    host: str
-    port: int
-
-
 class Collector(msgspec.Struct):
     vantage: str
-    state: str = ""
+    state: FileName = ""
     step_limit: Term = 50 * MILLISECOND
     clock_tolerance: Term = SECOND
 
@@ -52,7 +44,7 @@ class Serve(msgspec.Struct):
 
 class Terms(msgspec.Struct):
     id: str = ""
-    file: str = ""
+    file: FileName = ""
 
 
 class Budget(msgspec.Struct):
@@ -148,13 +140,14 @@ class Draft:
 
 def shipped(name: str) -> Path:
     """A file of config/, like "contracts/template.toml", from the checkout or the installed package."""
-    path = (PACKAGED / name).resolve()
-    if not path.is_file():
-        known = sorted(p.stem for p in (PACKAGED / "contracts").glob("*.toml"))
+    # Looked up among those there are: the name may come from a stranger's journal, and be anything.
+    files = {path.relative_to(PACKAGED).as_posix(): path for path in PACKAGED.rglob("*.toml")}
+    if name not in files:
+        known = sorted(Path(file).stem for file in files if file.startswith("contracts/"))
         raise ConfigurationError(
-            [f"{name}: expected a file that Constat ships (contracts: {', '.join(known)})"]
+            [f"{shown(name)}: expected a file that Constat ships (contracts: {', '.join(known)})"]
         )
-    return path
+    return files[name].resolve()
 
 
 def text(value: dict[str, Any], key: str) -> str:
@@ -183,13 +176,10 @@ def _each(tables: dict[str, Tables], key: str, model: type[S], problems: list[st
 
 def _listen(serve: Serve | None, problems: list[str]) -> Listen:
     address = serve.listen if serve else Serve().listen
-    host, _, port = address.rpartition(":")
-    try:
+    with suppress(ValueError):
         # Listening elsewhere needs TLS and a token, which `constat serve` is given when it is started.
-        if ipaddress.ip_address(host.strip("[]")).is_loopback and port.isdecimal() and int(port) < 65536:
-            return Listen(host=host.strip("[]"), port=int(port))
-    except ValueError:
-        pass
+        if (found := listen_of(address)).loopback:
+            return found
     problems.append(
         f'serve.listen: expected a loopback address and a port like "127.0.0.1:9617", got {shown(address)}'
     )
@@ -354,4 +344,7 @@ def bad_name(place: str, name: str) -> Iterator[str]:
     """Names become labels, file names and words on a command line."""
     plain = name.isascii() and name.replace("-", "").replace(".", "").replace("_", "").isalnum()
     if not plain or len(name) > NAME_LENGTH_MAX or not name[0].isalnum():
-        yield f"{place}: expected up to {NAME_LENGTH_MAX} of a-z, 0-9, '-', '_' and '.', got {shown(name)}"
+        wanted = (
+            f"up to {NAME_LENGTH_MAX} letters (A-Z, a-z) and digits, after the first '-', '_' and '.' too"
+        )
+        yield f"{place}: expected {wanted}, got {shown(name)}"

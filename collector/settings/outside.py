@@ -4,15 +4,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from collector.host.mail import Relay, Tls
+from collector.host.names import web_address
 from collector.journal.cosign import Witness
 from collector.journal.note import COSIGNATURE, Vkey
 from collector.settings.credentials import Secrets
-from collector.tables import shown, table
+from collector.tables import FileName, shown, table
 
 PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 """By how the server is spoken to, where no port is named."""
@@ -26,7 +26,7 @@ class AskedMail(msgspec.Struct):
     from_: str = msgspec.field(name="from")
     port: int = 0
     tls: Tls = "starttls"
-    ca: str = ""
+    ca: FileName = ""
     to: tuple[str, ...] = ()
     credentials: str = ""
 
@@ -91,8 +91,10 @@ def witness(value: dict[str, Any], place: str, problems: list[str]) -> Witness |
         return None
     if not _NAME.fullmatch(found.name):
         problems.append(f'{place}.name: expected small letters, digits and "-", got {shown(found.name)}')
-    if urlsplit(found.url).scheme not in ("http", "https") or not urlsplit(found.url).hostname:
-        problems.append(f'{place}.url: expected an address like "https://…", got {shown(found.url)}')
+    try:
+        web_address(found.url)
+    except ValueError as error:
+        problems.append(f"{place}.url: {error}")
     try:
         key = Vkey.parse(found.vkey)
         if key.type != COSIGNATURE:

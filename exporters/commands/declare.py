@@ -1,5 +1,6 @@
 """`constat declare`: what a person states, checked, handed to the collector, and waited for."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from collector.core.declaration import NEEDS, checked
 from collector.core.record import Declaration, DeclarationKind, Standing
 from collector.errors import DeclarationError
 from collector.journal import documents, inbox
+from collector.journal.inbox import Handed
 from collector.settings import Settings
 from exporters.commands import options
 from exporters.commands.options import INSTANT
@@ -109,6 +111,8 @@ def declare(
     assert settings is not None
     state = settings.state
     stated = {"kind": kind, "by": by, **({"id": id_} if id_ else {}), **_filled(fields)}
+    if odd := list(_undecoded(stated)):
+        raise DeclarationError("; ".join(odd))
     checked({"id": "0", **stated})
     for stranger in _strangers(settings, fields):
         click.echo(f"mind: {stranger}", err=True)
@@ -116,17 +120,34 @@ def declare(
         click.echo(f"mind: {state} has no journal yet: is it the directory that you mean?", err=True)
     if document is not None:
         stated["document"] = documents.keep(state, document.read_bytes())
-    declared = inbox.submit(state, stated)
-    fate = _awaited(state, declared)
+    handed = inbox.submit(state, stated)
+    fate = _awaited(handed)
     if as_json:
-        click.echo(msgspec.json.encode({"id": declared, "fate": fate}))
+        click.echo(msgspec.json.encode({"id": handed.id, "fate": fate}))
     elif fate == "taken":
-        click.echo(f"{declared}: in the journal")
+        click.echo(f"{handed.id}: in the journal")
     elif fate == "queued":
-        click.echo(f"{declared}: queued; it is taken in once a collector runs on {state}")
+        click.echo(f"{handed.id}: queued; it is taken in once a collector runs on {state}")
     if fate not in ("taken", "queued"):
-        raise DeclarationError(f"{declared}: rejected: {fate}")
+        raise DeclarationError(f"{handed.id}: rejected: {fate}")
     return 0
+
+
+def _undecoded(stated: Mapping[str, Any]) -> Iterator[str]:
+    """Arguments that a terminal of another encoding sent: their bytes are no UTF-8, as the journal is."""
+    for key, value in stated.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not _is_utf8(text):
+                option, came = _OPTION.get(key, f"--{key}"), os.fsencode(text)
+                yield f"{option}: expected text in UTF-8, got {came!r}; set the terminal to UTF-8"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _strangers(settings: Settings, fields: Mapping[str, Any]) -> Iterator[str]:
@@ -148,11 +169,11 @@ def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {names[name]: value for name, value in fields.items() if value not in (None, ())}
 
 
-def _awaited(state: Path, declared: str) -> str:
+def _awaited(handed: Handed) -> str:
     """What became of it, waiting up to 5 s for the collector to take it."""
     for _ in range(round(PATIENCE_S / STEP_S)):
-        fate = inbox.fate(state, declared)
+        fate = inbox.fate(handed)
         if fate != "queued":
             return fate
         threading.Event().wait(STEP_S)
-    return inbox.fate(state, declared)
+    return inbox.fate(handed)

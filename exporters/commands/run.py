@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -19,6 +18,8 @@ from collector.core.latency import limits
 from collector.errors import ConfigurationError, ConstatError
 from collector.host.clock import wall_us
 from collector.host.notify import Notifier
+from collector.host.program import log_to_stderr
+from collector.settings.listen import Listen, listen_of
 from exporters import query
 from exporters.commands import options
 from exporters.commands.children import Children
@@ -29,7 +30,7 @@ from exporters.index.rebuild import rebuild
 from exporters.index.store import UnusableIndexError
 from exporters.kinds import metrics
 from exporters.kinds.web.app import Views, serving, until_told_to_stop
-from exporters.kinds.web.guard import Listen, permitted
+from exporters.kinds.web.guard import Door, permitted
 
 log = logging.getLogger("exporters")
 
@@ -100,27 +101,25 @@ def serve(
     log_to_stderr()
     world = configured(config)
     assert world.settings is not None
-    host, port = (
-        (world.settings.serve.host, world.settings.serve.port) if listen is None else _address(listen)
-    )
-    where = Listen(
-        host=host,
-        port=port,
+    where = world.settings.serve if listen is None else _listen(listen)
+    door = Door(
+        host=where.host,
+        port=where.port,
         token=_token(token_file),
         certificate=certificate,
         key=key,
         behind_proxy=behind_proxy,
     )
-    permitted(where)
+    permitted(door)
     gc.freeze()  # what was loaded stays as long as the process: no collection has to walk it
-    asyncio.run(_Server(world, where).run())
+    asyncio.run(_Server(world, door).run())
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise ConfigurationError([f'--listen: expected "host:port" like "127.0.0.1:9617", got "{text}"'])
-    return host.strip("[]"), int(port)
+def _listen(text: str) -> Listen:
+    try:
+        return listen_of(text)
+    except ValueError as error:
+        raise ConfigurationError([f"--listen: {error}"]) from None
 
 
 def _token(file: Path | None) -> str:
@@ -138,9 +137,9 @@ def _token(file: Path | None) -> str:
 class _Server:
     """The reading process."""
 
-    def __init__(self, world: World, listen: Listen) -> None:
+    def __init__(self, world: World, door: Door) -> None:
         self._world = world
-        self._listen = listen
+        self._door = door
         self._notifier = Notifier(os.environ.get("NOTIFY_SOCKET", ""))
         self._stop = threading.Event()
         self._address = ""
@@ -148,7 +147,7 @@ class _Server:
 
     async def run(self) -> None:
         """Serve until a signal ends it."""
-        async with serving(self._views(), self._listen) as self._address:
+        async with serving(self._views(), self._door) as self._address:
             log.info("event=serving address=%s", self._address)
             told = asyncio.ensure_future(until_told_to_stop())
             keeping = [asyncio.ensure_future(task) for task in (self._keep_index(), self._keep_alive())]
@@ -208,12 +207,3 @@ class _Server:
     def _part(self, name: str) -> list[dict[str, Any]]:
         part: list[dict[str, Any]] = query.status_json(self._observed())[name]
         return part
-
-
-def log_to_stderr() -> None:
-    """One line each, key=value."""
-    formatter = logging.Formatter("time=%(asctime)sZ level=%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])

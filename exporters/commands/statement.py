@@ -81,7 +81,7 @@ def _declared(state: Path, data: bytes, whole: dict[str, Any], by: str) -> str:
         raise UsageError(f"--declare: expected a statement that rests on a journal of {state}, got another's")
     tree = max(trees, key=lambda one: int(one["size"]))
     stated = {"kind": "statement", "by": by, "root": tree["root"], "size": tree["size"]}
-    return inbox.submit(state, {**stated, "document": documents.keep(state, data)})
+    return inbox.submit(state, {**stated, "document": documents.keep(state, data)}).id
 
 
 @statement.command()

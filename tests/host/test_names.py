@@ -37,13 +37,31 @@ def test_an_endpoint_is_a_host_and_a_port_in_all_its_forms(target: str, host: st
     assert endpoint(target, 53) == (host, port)
 
 
-@pytest.mark.parametrize("target", ["host:0", "host:65536", "host:x", "host:-1", "[::1]x", "host:१"])
+@pytest.mark.parametrize(
+    "target", ["host:0", "host:65536", "host:x", "host:-1", "[::1]x", "[::1]80", "host:१"]
+)
 def test_a_port_that_is_none_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match="expected a port"):
         endpoint(target, 53)
 
 
-@pytest.mark.parametrize("target", ["", ":53", "a b", "a/b", "user@host", "[]", "http:///path", "nul\0:1"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        ":53",
+        "a b",
+        "a/b",
+        "user@host",
+        "[]",
+        "[",
+        "[::1",
+        "[a]:1",
+        "https://[::1",
+        "http:///path",
+        "nul\0:1",
+    ],
+)
 def test_a_host_that_is_none_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match="expected a name or an address"):
         endpoint(target, 53)

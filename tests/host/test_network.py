@@ -13,6 +13,7 @@ import pytest
 
 from collector.core.record import Outcome, Reason
 from collector.host.network import Network, NetworkFault, Phases, Request, round_trip
+from tests.host.conftest import stand_still
 from tests.probes import scripted
 
 
@@ -47,16 +48,12 @@ async def test_a_round_trip_is_not_longer_because_our_loop_stands_still(network:
             network.exchange("127.0.0.1", port, b"question", lambda _: True, Phases())
         )
         await asyncio.sleep(0.005)
-        _stand_still(0.3)
+        stand_still(0.3)
         answer = await asking
 
     assert 20_000 <= answer.round_trip < 200_000
     assert answer.error < 100_000
     assert abs(answer.received - answer.sent - answer.round_trip) <= 1
-
-
-def _stand_still(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 async def test_only_the_peer_that_was_asked_can_answer(network: Network) -> None:

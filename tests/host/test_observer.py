@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +9,7 @@ import pytest
 
 from collector.core.timeline import MILLISECOND, SECOND
 from collector.host.observer import Observer, mark, routes
-
-
-def _stand_still(seconds: float) -> None:
-    """What nothing in the loop may do."""
-    time.sleep(seconds)
+from tests.host.conftest import stand_still
 
 
 def _descriptors() -> int:
@@ -30,7 +25,7 @@ async def observer() -> AsyncIterator[Observer]:
 
 async def test_a_stall_of_the_loop_is_a_lag_of_about_its_length(observer: Observer) -> None:
     began = mark()
-    _stand_still(0.1)
+    stand_still(0.1)
     at_once = observer.lag(began)
     await asyncio.sleep(0.02)
     later = observer.lag(began)
@@ -40,7 +35,7 @@ async def test_a_stall_of_the_loop_is_a_lag_of_about_its_length(observer: Observ
 
 
 async def test_a_stall_before_a_run_is_not_the_runs(observer: Observer) -> None:
-    _stand_still(0.3)
+    stand_still(0.3)
     await asyncio.sleep(0.02)
     began = mark()
     await asyncio.sleep(0.01)
@@ -60,7 +55,7 @@ async def test_work_between_two_beats_bounds_what_they_cannot_see() -> None:
 
 
 async def test_the_minute_is_summed_up(observer: Observer) -> None:
-    _stand_still(0.1)
+    stand_still(0.1)
     await asyncio.sleep(0.05)
 
     health = observer.health()

@@ -10,17 +10,10 @@ from collector.core.timeline import DAY, SECOND, Instant
 from collector.host import openssl
 from collector.host.openssl import OpensslError, verify_stamp
 from collector.journal import timestamp
-from tests.conftest import needs
 from tests.servers import authority
 from tests.servers.authority import Keys
 
 DATA = b"what was stamped\n"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    needs("openssl")
-    return authority.make(tmp_path_factory.mktemp("keys"), intermediate=True)
 
 
 @pytest.fixture(scope="module")

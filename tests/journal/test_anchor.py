@@ -56,7 +56,9 @@ class World:
         self.boot = 0
         self.writer = Writer(open_origin(state, "paris", "m"), now=wall_us, boot=lambda: 0)
         self.writer.open()
-        self.anchors = Anchors(state, self.writer, now=wall_us, boot=lambda: self.boot, tolerance=SECOND)
+        self.anchors = Anchors(
+            state, self.writer, now=wall_us, boot=lambda: self.boot, tolerance=lambda: SECOND
+        )
         self.place = self.writer.origin.place
         assert self.place.checkpoints is not None
         self.checkpoints = self.place.checkpoints

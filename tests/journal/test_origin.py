@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from collector.errors import JournalError, OriginBusy
-from collector.journal import keys
+from collector.journal import keys, known
 from collector.journal.origin import open_origin
 from collector.journal.reader import origins
+from collector.settings.draft import NAME_LENGTH_MAX
 from tests.journal.lines import NOON, Journal, declaration, everything, signers, start, three_hours
 
 
@@ -130,8 +131,14 @@ def test_declarations_of_every_origin_here_are_known(tmp_path: Path) -> None:
     journal.close()
     clone = Journal(tmp_path, machine="another")
 
-    assert clone.origin.declared == {"one": "note"}
+    assert clone.origin.declared == {"one": known.of(declaration("one"))}
     clone.close()
+
+
+def test_a_vantage_may_be_as_long_as_any_name_in_the_settings(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, vantage="v" * NAME_LENGTH_MAX)
+    assert journal.origin.vantage == "v" * NAME_LENGTH_MAX
+    journal.close()
 
 
 @pytest.mark.parametrize("vantage", ["", "a/b", ".", "..", "a b", "é", "a+b"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.core import record
 from collector.core.record import Plan, Sample, Start
 from collector.core.timeline import HOUR, SECOND, Span
-from collector.journal import compress, layout, treefile
+from collector.journal import compress, known, layout, treefile
 from collector.journal.reader import read
 from tests.journal.lines import (
     NOON,
@@ -134,7 +134,7 @@ def test_without_any_of_its_side_files_a_writer_goes_on_with_the_same_tree(
 
     again = Journal(tmp_path)
     assert again.origin.name == journal.origin.name
-    assert again.origin.declared == {"one": "note", "two": "note"}
+    assert again.origin.declared == {id_: known.of(declaration(id_)) for id_ in ("one", "two")}
     assert again.origin.open_until(NOON + 3 * HOUR) != []
     again.samples(200, NOON + 2 * HOUR)
     again.close()

@@ -12,19 +12,11 @@ from hypothesis import strategies as st
 from collector.journal import der, timestamp
 from collector.journal.der import DerError
 from collector.journal.timestamp import StampError, Token
-from tests.conftest import needs
-from tests.servers import authority
 from tests.servers.authority import NONCE, POLICY, Keys
 
 DATA = b"paris-1-k3v9q2\n72000\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n\n"
 DIGEST = sha256(DATA).digest()
 NULL = "0500"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    needs("openssl")
-    return authority.make(tmp_path_factory.mktemp("keys"), intermediate=True)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,6 @@ from tests.servers.authority import Keys
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    needs("openssl")
-    return servers.make(tmp_path_factory.mktemp("keys"), intermediate=True)
-
-
-@pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     needs("openssl")
     return servers.make(tmp_path_factory.mktemp("other"), intermediate=True)

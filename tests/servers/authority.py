@@ -326,6 +326,10 @@ class Served:
         """Fail so from now on."""
         self._made.fault = fault
 
+    def clock(self, ahead: timedelta) -> None:
+        """Have its clock so far ahead of ours from now on."""
+        self._made.clock = ahead
+
     def down(self) -> None:
         self._wait(self._made.down())
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST as EXPOSITION
 
 from collector.errors import ConstatError
-from exporters.kinds.web.guard import Listen, guarded, permitted, tls
+from exporters.kinds.web.guard import Door, guarded, permitted, tls
 from exporters.kinds.web.page import page
 
 Answer = TypeVar("Answer")
@@ -90,10 +90,10 @@ class _Answers:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def application(views: Views, listen: Listen) -> web.Application:
-    """The server's routes, guarded as `listen` asks."""
+def application(views: Views, door: Door) -> web.Application:
+    """The server's routes, guarded as `door` asks."""
     answers = _Answers(views)
-    app = web.Application(middlewares=[guarded(listen)])
+    app = web.Application(middlewares=[guarded(door)])
     app.on_cleanup.append(answers.close)
     app.router.add_get("/", answers.front)
     app.router.add_get("/metrics", answers.metrics)
@@ -106,25 +106,25 @@ def application(views: Views, listen: Listen) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(views: Views, listen: Listen) -> AsyncIterator[str]:
+async def serving(views: Views, door: Door) -> AsyncIterator[str]:
     """Serve while the context is open; gives its address. Raises ConfigurationError if it may not."""
-    permitted(listen)
+    permitted(door)
     runner = web.AppRunner(
-        application(views, listen), access_log=None, handle_signals=False, shutdown_timeout=1
+        application(views, door), access_log=None, handle_signals=False, shutdown_timeout=1
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listen.host, listen.port, ssl_context=tls(listen))
+        site = web.TCPSite(runner, door.host, door.port, ssl_context=tls(door))
         try:
             await site.start()
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
             raise ConstatError(
-                f"{listen.host}:{listen.port}: expected an address to listen on, got: {why}; end what"
+                f"{door.host}:{door.port}: expected an address to listen on, got: {why}; end what"
                 " holds it, or name another: serve.listen in the settings, or --listen"
             ) from None
         host, port = runner.addresses[0][:2]
-        scheme = "https" if listen.certificate else "http"
+        scheme = "https" if door.certificate else "http"
         yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
     finally:
         await runner.cleanup()

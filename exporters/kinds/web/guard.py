@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from collector.errors import ConfigurationError
+from collector.settings.listen import Listen
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a supervisor may ask without a token: whether we live, nothing about anybody's services."""
@@ -23,72 +24,62 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listen:
+class Door(Listen):
     """Where the server listens, and what guards it there."""
 
-    host: str = "127.0.0.1"
-    port: int = 9779
-    """0 takes a free one."""
     token: str = ""
     certificate: Path | None = None
     key: Path | None = None
     behind_proxy: bool = False
     """A proxy that ends TLS stands before us; said by the operator, not found out."""
 
-    @property
-    def loopback(self) -> bool:
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
-
-def permitted(listen: Listen) -> None:
+def permitted(door: Door) -> None:
     """Raises ConfigurationError where what is served would be open to the network."""
     problems = []
-    if not listen.loopback and not listen.token:
+    if not door.loopback and not door.token:
         problems.append(
-            f"{listen.host} is not loopback: expected a token, got none: give --token-file,"
+            f"{door.host} is not loopback: expected a token, got none: give --token-file,"
             " or listen on 127.0.0.1"
         )
-    if not listen.loopback and listen.certificate is None and not listen.behind_proxy:
+    if not door.loopback and door.certificate is None and not door.behind_proxy:
         problems.append(
-            f"{listen.host} is not loopback: expected TLS or a stated proxy, got neither:"
+            f"{door.host} is not loopback: expected TLS or a stated proxy, got neither:"
             " give --certificate and --key, or --behind-proxy"
         )
-    if (listen.certificate is None) != (listen.key is None):
+    if (door.certificate is None) != (door.key is None):
         problems.append("--certificate and --key: expected both or none, got one")
     if problems:
         raise ConfigurationError(problems)
 
 
-def tls(listen: Listen) -> ssl.SSLContext | None:
+def tls(door: Door) -> ssl.SSLContext | None:
     """The server's TLS, if it has a certificate; raises ConfigurationError when the files do not serve."""
-    if listen.certificate is None or listen.key is None:
+    if door.certificate is None or door.key is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(listen.certificate, listen.key)
+        context.load_cert_chain(door.certificate, door.key)
     except (OSError, ssl.SSLError) as error:
-        where = f"--certificate {listen.certificate} --key {listen.key}"
+        where = f"--certificate {door.certificate} --key {door.key}"
         raise ConfigurationError(
             [f"{where}: expected a certificate and its key in PEM, got {error}"]
         ) from None
     return context
 
 
-def guarded(listen: Listen) -> Middleware:
+def guarded(door: Door) -> Middleware:
     """The middleware that lets nobody else in."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if listen.loopback and not listen.behind_proxy and not _names_this_machine(request.host):
+        if door.loopback and not door.behind_proxy and not _names_this_machine(request.host):
             # A page elsewhere may point its own name at 127.0.0.1 and have a browser here read us for it.
             raise web.HTTPMisdirectedRequest(text="ask for this machine by 127.0.0.1 or localhost\n")
-        if listen.token and request.path not in OPEN_PATHS:
+        if door.token and request.path not in OPEN_PATHS:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), listen.token.encode()):
+            if not hmac.compare_digest(given.encode(), door.token.encode()):
                 raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="a token is needed\n")
         response = await handler(request)
         response.headers.update(HEADERS)

@@ -174,7 +174,9 @@ def test_a_declaration_without_a_collector_is_queued(
 
     assert status == 0
     assert "m1: queued" in capsys.readouterr().out
-    queued = json.loads((state / "inbox" / "m1.json").read_bytes())
+    (file,) = (state / "inbox").glob("*.json")
+    queued = json.loads(file.read_bytes())
+    assert queued["id"] == "m1"
     assert queued["spans"] == [[1_795_165_200_000_000, 1_795_168_800_000_000]]
     assert (state / "documents" / queued["document"]).read_bytes() == b"planned work"
 
@@ -219,6 +221,12 @@ def test_a_name_that_the_settings_do_not_have_is_told_and_taken(
             "id: expected up to",
         ),
         (["--document", "none.eml"], "'none.eml' does not exist"),
+        (
+            ["--standing", "accepted", "--span", str(BEGAN), AT, "--scope", "caf\udce9"],
+            "constat: --scope: expected text in UTF-8, got b'caf\\xe9'; set the terminal to UTF-8\n",
+        ),
+        (["--by", "\udce9", "--why", "\udce8"], "--why: expected text in UTF-8, got b'\\xe8'"),
+        (["--id", "\udce9"], "--id: expected text in UTF-8, got b'\\xe9'"),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_refused_with_its_reason(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.exporters.commands.test_run import children_of
+
 
 @contextmanager
 def demo(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
@@ -22,10 +24,6 @@ def demo(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
         finally:
             if running.poll() is None:
                 running.kill()  # its children end with it
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.slow

@@ -257,7 +257,9 @@ def test_a_statement_is_declared_with_its_document_and_tree(
     assert freeze(state, output, "--config", str(config), "--declare", "--by", "ab", "--json") == 0
 
     told = json.loads(capsys.readouterr().out)
-    queued = json.loads((state / "inbox" / f"{told['declared']}.json").read_bytes())
+    (file,) = (state / "inbox").glob("*.json")
+    queued = json.loads(file.read_bytes())
+    assert queued["id"] == told["declared"]
     (origin,) = json.loads(output.read_bytes())["rests_on"]["origins"]
     assert queued["kind"] == "statement"
     assert (queued["root"], queued["size"]) == (origin["root"], origin["size"])

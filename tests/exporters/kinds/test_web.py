@@ -12,7 +12,7 @@ import pytest
 
 from collector.errors import ConfigurationError, ConstatError
 from exporters.kinds.web.app import Views, serving
-from exporters.kinds.web.guard import Listen, permitted
+from exporters.kinds.web.guard import Door, permitted
 
 
 def views(**changed: Any) -> Views:
@@ -36,12 +36,12 @@ def views(**changed: Any) -> Views:
 
 
 @asynccontextmanager
-async def asking(shown: Views, listen: Listen) -> AsyncIterator[aiohttp.ClientSession]:
-    async with serving(shown, listen) as address, aiohttp.ClientSession(address) as session:
+async def asking(shown: Views, door: Door) -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(shown, door) as address, aiohttp.ClientSession(address) as session:
         yield session
 
 
-LOOPBACK = Listen(port=0)
+LOOPBACK = Door(host="127.0.0.1", port=0)
 
 
 async def test_figures_come_as_metrics_as_json_and_as_a_page() -> None:
@@ -103,7 +103,7 @@ async def test_a_foreign_name_pointed_at_this_machine_is_turned_away() -> None:
 
 @pytest.mark.parametrize("given", ["", "Bearer wrong", "Bearer ünicode"])
 async def test_where_a_token_is_set_nothing_but_health_is_told_without_it(given: str) -> None:
-    async with asking(views(), Listen(port=0, token="s3cret")) as session:
+    async with asking(views(), Door(host="127.0.0.1", port=0, token="s3cret")) as session:
         async with session.get("/metrics", headers={"Authorization": given} if given else {}) as refused:
             assert refused.status == 401
         async with session.get("/metrics", headers={"Authorization": "Bearer s3cret"}) as answer:
@@ -115,10 +115,10 @@ async def test_where_a_token_is_set_nothing_but_health_is_told_without_it(given:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "constat.example"])
 def test_listening_elsewhere_takes_a_token_and_tls_or_a_proxy(host: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        permitted(Listen(host=host))
+        permitted(Door(host=host, port=9617))
     assert len(refused.value.problems) == 2
 
-    permitted(Listen(host=host, token="s3cret", behind_proxy=True))
+    permitted(Door(host=host, port=9617, token="s3cret", behind_proxy=True))
 
 
 async def test_a_taken_port_is_one_clear_error() -> None:
@@ -128,5 +128,5 @@ async def test_a_taken_port_is_one_clear_error() -> None:
             ConstatError,
             match=f"127.0.0.1:{port}: expected an address to listen on, got: Address already in use",
         ):
-            async with serving(views(), Listen(port=port)):
+            async with serving(views(), Door(host="127.0.0.1", port=port)):
                 pass
