@@ -11,6 +11,7 @@ from collector.core.calendar import Calendar
 from collector.core.contract import Contract
 from collector.errors import UsageError
 from collector.settings import Settings
+from collector.tables import contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +34,17 @@ class World:
 def configured(config: Path) -> World:
     """The world that a settings file describes; ConfigurationError tells all that is wrong with it."""
     found = settings.load(config, os.environ, contracts.load)
-    return _world(found.contract_path, found)
+    return _world(contents(found.contract_path), found.contract_path, found)
 
 
 def by_contract(path: Path) -> World:
     """A world without settings: all that an outsider has, besides the journals."""
-    return _world(path, None)
+    return _world(contents(path), path)
 
 
 def by_text(text: str, name: str) -> World:
     """The world of the contract that a statement quotes; `name` is what messages call it."""
-    contract = contracts.decoded(text.encode(), Path(name))
-    return World(
-        contract=contract,
-        contract_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        contract_text=text,
-        calendar=contracts.calendar(contract),
-    )
+    return _world(text.encode(), Path(name))
 
 
 def named_in(plans: Sequence[str]) -> World:
@@ -60,12 +55,13 @@ def named_in(plans: Sequence[str]) -> World:
     return by_contract(settings.shipped(f"contracts/{plans[0]}.toml"))
 
 
-def _world(path: Path, found: Settings | None) -> World:
-    contract, digest = contracts.load(path)
+def _world(data: bytes, path: Path, found: Settings | None = None) -> World:
+    """Text and hash are of the same bytes: whoever is handed the text, line ends and all, finds the hash."""
+    contract = contracts.decoded(data, path)
     return World(
         contract=contract,
-        contract_sha256=digest,
-        contract_text=path.read_text("utf-8"),
+        contract_sha256=hashlib.sha256(data).hexdigest(),
+        contract_text=data.decode(),
         calendar=contracts.calendar(contract),
         settings=found,
     )

@@ -95,6 +95,18 @@ def test_a_statement_has_all_that_it_rests_on(filed: Path, state: Path) -> None:
     assert rests_on["code"]["version"]
 
 
+def test_a_statement_by_a_contract_with_another_systems_line_ends_is_drawn_again(
+    state: Path, tmp_path: Path
+) -> None:
+    contract, filed = tmp_path / "contract.toml", tmp_path / "filed.json"
+    contract.write_bytes(CONTRACT_FILE.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert freeze(state, filed, "--contract", str(contract)) == 0
+    assert check(filed, state) == 0
+    quoted = json.loads(filed.read_bytes())["rests_on"]["contract"]["text"]
+    assert quoted.encode() == contract.read_bytes()
+
+
 def test_a_statement_is_written_key_by_key_in_order(filed: Path) -> None:
     """So that equal statements are equal bytes, however they came about."""
 
