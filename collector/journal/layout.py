@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from collector.core.timeline import SECOND, Duration, Instant
-from collector.errors import JournalError
+from collector.errors import JournalError, UsageError
 
 LINES, GZIPPED, TREE = ".jsonl", ".jsonl.gz", ".tree"
 FRONTIER, DECLARED, IDENTITY = "frontier", "declared", "origin.json"
@@ -164,6 +164,14 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def must_be_new(state: Path) -> None:
+    """UsageError where a state directory holds something already."""
+    if state.exists() and any(state.iterdir()):
+        raise UsageError(
+            f"{state}: expected a new or an empty directory, got one that holds something; name another"
+        )
 
 
 def make_directory(directory: Path) -> None:

@@ -9,6 +9,7 @@ from collector.core.calendar import Calendar
 from collector.core.record import Plan, Probe
 from collector.core.timeline import DAY, SECOND, Duration, Instant, Span, Spans
 from collector.errors import UsageError
+from collector.journal import layout
 from collector.simulate.chance import source
 from collector.simulate.disk import Disk
 from collector.simulate.provider import Provider, provider
@@ -68,8 +69,7 @@ def simulate(
     """
     if not 0 < span.length <= LONGEST:
         raise UsageError(f"expected an end after the start, by 100 years at most; got {span.length} µs")
-    if state.exists() and any(state.iterdir()):
-        raise UsageError(f"{state}: expected a new or an empty directory, got one that holds something")
+    layout.must_be_new(state)
     if interval is not None:
         plan = msgspec.structs.replace(plan, probes=tuple(asked(p, interval) for p in plan.probes))
     world = provider(seed, plan, span, calendar, origins)

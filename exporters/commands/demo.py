@@ -22,7 +22,7 @@ from collector.demo.provider import Provider
 from collector.demo.script import Script
 from collector.errors import JournalError, UsageError
 from collector.host.clock import wall_us
-from collector.journal import timestamp
+from collector.journal import layout, timestamp
 from exporters import query
 from exporters.commands import options, tables
 from exporters.commands.children import Children
@@ -39,8 +39,9 @@ LOG = "constat.log"
 
 @click.command()
 @click.option(
-    "--state", type=click.Path(path_type=Path, file_okay=False), help="Keep everything here; else nowhere."
-)
+    "--state", type=click.Path(path_type=Path, file_okay=False),
+    help="Keep everything here, in a new directory; else nowhere.",
+)  # fmt: skip
 @click.option("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="Of /metrics and the page.")
 @click.option("--for", "lasting", metavar="DURATION", help='End by itself after, for example, "100s".')
 @options.utc
@@ -57,6 +58,7 @@ def demo(state: Path | None, listen: str, lasting: str | None, utc: bool) -> Non
 @contextmanager
 def _kept_in(state: Path | None) -> Iterator[Path]:
     if state is not None:
+        layout.must_be_new(state)
         state.mkdir(parents=True, exist_ok=True)
         yield state
         return

@@ -27,8 +27,6 @@ class Exhibit:
 
     async def run(self) -> None:
         """Until the bundle is verified."""
-        self.deposit.unlink(missing_ok=True)
-        self.bundle.unlink(missing_ok=True)
         await self._until("genesis", "-o", str(self.deposit))
         self.said = f"deposit {self.deposit}"
         outage = await self._over()

@@ -14,7 +14,7 @@ from exporters.commands import comparison, journals, options, printing
 from exporters.commands.comparison import Side
 from exporters.commands.journals import Drawn, Request
 from exporters.commands.world import by_contract, by_text, configured
-from exporters.documents import moves, show
+from exporters.documents import moves, newfile, show
 from exporters.documents import statement as filing
 from exporters.documents.difference import Change, difference
 from exporters.documents.page import Page
@@ -67,10 +67,7 @@ def freeze(output: Path, declare: bool, by: str | None, as_json: bool, **asked: 
 
 
 def _keep(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet: what was filed never changes."""
-    if path.exists():
-        raise UsageError(f"{path}: expected a new file, got one that exists: what is filed stays")
-    layout.replace(path, data)
+    newfile.keep(path, data, "what is filed stays")
 
 
 def _declared(state: Path, data: bytes, whole: dict[str, Any], by: str) -> str:

@@ -16,6 +16,7 @@ from exporters.commands import options
 from exporters.commands.world import World, configured
 from exporters.documents import genesis as deposit
 from exporters.documents import head as heading
+from exporters.documents import newfile
 
 state_option = click.option(
     "--state", type=click.Path(path_type=Path), help="A state directory, instead of the settings'."
@@ -51,7 +52,10 @@ def rotate(config: Path, state: Path | None) -> int:
 @options.config
 @state_option
 @origin_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Into this file; else it is printed.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
+    help="Into this file, a new one; else it is printed.",
+)  # fmt: skip
 def genesis(config: Path, state: Path | None, names: tuple[str, ...], output: Path | None) -> int:
     """Print the page to deposit with a third party: which journal, key, plan and authorities will count."""
     state = _state(config, state)
@@ -59,7 +63,7 @@ def genesis(config: Path, state: Path | None, names: tuple[str, ...], output: Pa
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, "utf-8")
+        newfile.keep(output, text.encode(), "a page that was handed out stays")
         click.echo(f"{output}: to be handed, unchanged, to a third party before what is measured matters")
     return 0
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from collector.errors import UsageError
 from collector.journal import excerpting, layout
+from exporters.documents import newfile
 from exporters.documents.bundle.contents import Contents, Hours
 
 BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -112,11 +112,8 @@ def _blocks(member: _Kept, spool: IO[bytes]) -> Iterator[bytes]:
 
 
 def free(path: Path) -> None:
-    """UsageError unless a file can be made as `path`, as far as that can be known before."""
-    if path.exists():
-        raise UsageError(f"{path}: expected a new file, got one that exists: a bundle stays as it was")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: expected a file in a directory, got none: {path.parent} is not there")
+    """UsageError unless a bundle can be made as `path`, as far as that can be known before."""
+    newfile.free(path, "a bundle stays as it was")
 
 
 @contextmanager

@@ -65,3 +65,14 @@ def test_a_signal_ends_all_processes_without_a_traceback(tmp_path: Path, sign: i
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+def test_what_is_in_a_directory_already_stays_and_the_demonstration_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "constat.toml").write_text("somebody's")
+    with demo("--state", str(tmp_path)) as running:
+        _, err = running.communicate(timeout=10)
+
+    assert running.returncode == 2
+    assert f"{tmp_path}: expected a new or an empty directory, got one that holds something" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["constat.toml"]
+    assert (tmp_path / "constat.toml").read_text() == "somebody's"

@@ -137,6 +137,19 @@ async def test_genesis_takes_the_origins_that_are_named_and_one_file_to_write_to
     assert f"expected an origin out of {here.name}, {there.name}; got nobody" in capsys.readouterr().err
 
 
+async def test_a_page_that_may_have_been_handed_out_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await begun(tmp_path)
+    page = tmp_path / "page.txt"
+    page.write_text("deposited")
+
+    assert run(["genesis", "--state", str(tmp_path), "-o", str(page)]) == 2
+    told = "expected a new file, got one that exists: a page that was handed out stays"
+    assert capsys.readouterr().err == f"constat: {page}: {told}\n"
+    assert page.read_text() == "deposited"
+
+
 async def test_an_origin_without_a_key_has_nothing_to_deposit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
