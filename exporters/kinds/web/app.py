@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST as EXPOSITION
 
 from collector.errors import ConstatError
-from exporters.kinds.web.guard import Door, guarded, permitted, tls
+from exporters.kinds.web.guard import Door, guarded, hardened, permitted, tls
 from exporters.kinds.web.page import page
 
 Answer = TypeVar("Answer")
@@ -94,6 +94,7 @@ def application(views: Views, door: Door) -> web.Application:
     """The server's routes, guarded as `door` asks."""
     answers = _Answers(views)
     app = web.Application(middlewares=[guarded(door)])
+    app.on_response_prepare.append(hardened)
     app.on_cleanup.append(answers.close)
     app.router.add_get("/", answers.front)
     app.router.add_get("/metrics", answers.metrics)

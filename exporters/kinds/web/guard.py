@@ -78,14 +78,30 @@ def guarded(door: Door) -> Middleware:
             # A page elsewhere may point its own name at 127.0.0.1 and have a browser here read us for it.
             raise web.HTTPMisdirectedRequest(text="ask for this machine by 127.0.0.1 or localhost\n")
         if door.token and request.path not in OPEN_PATHS:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), door.token.encode()):
-                raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="a token is needed\n")
-        response = await handler(request)
-        response.headers.update(HEADERS)
-        return response
+            _ask_for(door.token, request.headers.get("Authorization"))
+        return await handler(request)
 
     return guard
+
+
+def _ask_for(token: str, given: str | None) -> None:
+    """Raises what RFC 6750 (sections 2.1 and 3) has for who does not bear the token."""
+    scheme, _, borne = (given or "").partition(" ")
+    # What is no UTF-8 has come as surrogates.
+    if scheme.lower() != "bearer" or not hmac.compare_digest(
+        borne.strip(" ").encode("utf-8", "surrogateescape"), token.encode()
+    ):
+        challenge = 'Bearer realm="constat"' + (', error="invalid_token"' if given else "")
+        raise web.HTTPUnauthorized(
+            headers={"WWW-Authenticate": challenge},
+            text='expected a header "Authorization: Bearer", with the token of --token-file, '
+            f"got {'another' if given else 'none'}\n",
+        )
+
+
+async def hardened(_: web.Request, response: web.StreamResponse) -> None:
+    """What a browser may do with an answer, with refusals and errors too: nothing."""
+    response.headers.update(HEADERS)
 
 
 def _names_this_machine(host: str) -> bool:

@@ -1,6 +1,7 @@
 """The server answers on a real socket, lets nobody in who may not, and is not held up by a slow view."""
 
 import asyncio
+import http.client
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from collector.errors import ConfigurationError, ConstatError
 from exporters.kinds.web.app import Views, serving
-from exporters.kinds.web.guard import Door, permitted
+from exporters.kinds.web.guard import HEADERS, Door, permitted
 
 
 def views(**changed: Any) -> Views:
@@ -101,15 +102,64 @@ async def test_a_foreign_name_pointed_at_this_machine_is_turned_away() -> None:
         assert answer.status == 421
 
 
-@pytest.mark.parametrize("given", ["", "Bearer wrong", "Bearer ünicode"])
-async def test_where_a_token_is_set_nothing_but_health_is_told_without_it(given: str) -> None:
-    async with asking(views(), Door(host="127.0.0.1", port=0, token="s3cret")) as session:
-        async with session.get("/metrics", headers={"Authorization": given} if given else {}) as refused:
-            assert refused.status == 401
-        async with session.get("/metrics", headers={"Authorization": "Bearer s3cret"}) as answer:
-            assert answer.status == 200
-        async with session.get("/healthz") as health:
-            assert health.status == 200
+GUARDED = Door(host="127.0.0.1", port=0, token="s3cret")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "Bearer wrong", "Bearer ünicode", "s3cret", "Basic s3cret", "Bearers3cret", b"Bearer \xff", b"\xff"],
+)
+async def test_where_a_token_is_set_nothing_but_health_is_told_without_it(given: str | bytes) -> None:
+    async with serving(views(), GUARDED) as address:
+        refused = await asyncio.to_thread(asked, address, "/metrics", given)
+        health = await asyncio.to_thread(asked, address, "/healthz", given)
+
+    assert (refused.status, health.status) == (401, 200)
+    wrong = ', error="invalid_token"' if given else ""
+    assert refused.getheader("WWW-Authenticate") == f'Bearer realm="constat"{wrong}'
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+async def test_who_bears_the_token_is_let_in_however_the_scheme_is_written(scheme: str) -> None:
+    given = {"Authorization": f"{scheme} s3cret"}
+    async with asking(views(), GUARDED) as session, session.get("/metrics", headers=given) as answer:
+        assert answer.status == 200
+
+
+def asked(address: str, path: str, authorization: str | bytes) -> http.client.HTTPResponse:
+    """An answer to a header as it stands: aiohttp sends none that is no UTF-8."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"))
+    given = authorization.encode() if isinstance(authorization, str) else authorization
+    connection.request("GET", path, headers={"Authorization": given} if given else {})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def broken() -> bytes:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/healthz", {}, 200),
+        ("/", {}, 401),
+        ("/healthz", {"Host": "evil.example"}, 421),
+        ("/nowhere", {"Authorization": "Bearer s3cret"}, 404),
+        ("/metrics", {"Authorization": "Bearer s3cret"}, 500),
+    ],
+)
+async def test_every_answer_says_that_a_browser_may_do_nothing_with_it(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    async with (
+        asking(views(metrics=broken), GUARDED) as session,
+        session.get(path, headers=headers) as answer,
+    ):
+        assert answer.status == status
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "constat.example"])
