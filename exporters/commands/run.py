@@ -9,7 +9,6 @@ import threading
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -191,10 +190,7 @@ class _Server:
         where: tzinfo = show.zone(self._world.contract.zone, utc=False)
         return Views(
             metrics=lambda: metrics.exposition(self._observed),
-            services=lambda: self._part("services"),
-            commitments=lambda: self._part("commitments"),
-            outages=lambda: self._part("outages"),
-            damage=lambda: list(self._observed().damage),
+            present=lambda: query.status_json(self._observed()),
             unready=lambda: self._unready,
             where=where,
         )
@@ -203,7 +199,3 @@ class _Server:
         world = self._world
         found = query.indexed(world.state, world.contract)
         return query.observed(found, world.contract, world.calendar, wall_us())
-
-    def _part(self, name: str) -> list[dict[str, Any]]:
-        part: list[dict[str, Any]] = query.status_json(self._observed())[name]
-        return part

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,17 +26,15 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """What can be seen. Each is called in a thread of its own and opens what it needs itself.
-
-    The lists are made of what JSON has: objects with string keys, lists, strings and whole numbers.
-    """
+    """What can be seen. Each is called in a thread of its own and opens what it needs itself."""
 
     metrics: Callable[[], bytes]
-    services: Callable[[], list[dict[str, Any]]]
-    commitments: Callable[[], list[dict[str, Any]]]
-    outages: Callable[[], list[dict[str, Any]]]
-    damage: Callable[[], list[str]]
-    """Where the journal does not say what its tree says."""
+    present: Callable[[], Mapping[str, Any]]
+    """All that is told of one instant, by the names of its parts: `services`, `commitments`, `outages`, and
+    `damage`, where the journal does not say what its tree says.
+
+    Made of what JSON has: objects with string keys, lists, strings and whole numbers.
+    """
     where: tzinfo
     """The zone that times are told in on the page."""
     unready: Callable[[], str]
@@ -64,9 +62,7 @@ class _Answers:
 
     async def front(self, _: web.Request) -> web.Response:
         views = self._views
-        text = await self._drawn(
-            lambda: page(views.services(), views.commitments(), views.outages(), views.damage(), views.where)
-        )
+        text = await self._drawn(lambda: page(views.present(), views.where))
         return web.Response(text=text, content_type="text/html")
 
     async def alive(self, _: web.Request) -> web.Response:
@@ -76,13 +72,10 @@ class _Answers:
         why = await self._drawn(self._views.unready)
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
 
-    def listed(
-        self, view: Callable[[], list[dict[str, Any]]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def listed(self, part: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(_: web.Request) -> web.Response:
-            return web.Response(
-                body=msgspec.json.encode(await self._drawn(view)), content_type="application/json"
-            )
+            found = await self._drawn(lambda: self._views.present()[part])
+            return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 
         return answer
 
@@ -100,9 +93,8 @@ def application(views: Views, door: Door) -> web.Application:
     app.router.add_get("/metrics", answers.metrics)
     app.router.add_get("/healthz", answers.alive)
     app.router.add_get("/readyz", answers.ready)
-    app.router.add_get("/api/v1/services", answers.listed(views.services))
-    app.router.add_get("/api/v1/commitments", answers.listed(views.commitments))
-    app.router.add_get("/api/v1/outages", answers.listed(views.outages))
+    for part in ("services", "commitments", "outages"):
+        app.router.add_get(f"/api/v1/{part}", answers.listed(part))
     return app
 
 

@@ -21,8 +21,8 @@ Rows = Sequence[Mapping[str, Any]]
 Columns = Mapping[str, Callable[[Any], str]]
 
 
-def page(services: Rows, commitments: Rows, outages: Rows, damage: Sequence[str], where: tzinfo) -> str:
-    """The whole page, with times told in `where`; it asks for itself again every 10 s."""
+def page(present: Mapping[str, Any], where: tzinfo) -> str:
+    """The whole page of one instant, with times told in `where`; it asks for itself again every 10 s."""
 
     def at(instant: int) -> str:
         return show.instant(instant, where)
@@ -43,10 +43,10 @@ def page(services: Rows, commitments: Rows, outages: Rows, damage: Sequence[str]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="10">'
         f"<title>Constat</title><style>{STYLE}</style><h1>Constat</h1>"
-        + "".join(f'<p class="down">damaged: {escape(one)}</p>' for one in damage)
-        + _table("Services", {"service": str, "state": str, "since": at}, services)
-        + _table("Promises, over the window that ends now", promise, commitments)
-        + _table("Outages", {"service": str, "certain": hull, "possible": hull}, outages)
+        + "".join(f'<p class="down">damaged: {escape(one)}</p>' for one in present["damage"])
+        + _table("Services", {"service": str, "state": str, "since": at}, present["services"])
+        + _table("Promises, over the window that ends now", promise, present["commitments"])
+        + _table("Outages", {"service": str, "certain": hull, "possible": hull}, present["outages"])
         + '<p><a href="/metrics">/metrics</a> · /api/v1/<a href="/api/v1/services">services</a>'
         ' · <a href="/api/v1/commitments">commitments</a> · <a href="/api/v1/outages">outages</a></p></html>'
     )

@@ -24,12 +24,12 @@ def views(**changed: Any) -> Views:
         "target": "999/1000", "finding": "MISSED", "coverage": "1/1",
     }  # fmt: skip
     outage = {"service": "api <main>", "certain": [[1, 2], [5, 6]], "possible": [[0, 9]]}
+    present = {
+        "services": [service], "commitments": [promise], "outages": [outage], "damage": ["hour <1>: line 7"],
+    }  # fmt: skip
     given: dict[str, Any] = {
         "metrics": lambda: b"# HELP x x\n",
-        "services": lambda: [service],
-        "commitments": lambda: [promise],
-        "outages": lambda: [outage],
-        "damage": lambda: ["hour <1>: line 7"],
+        "present": lambda: present,
         "unready": lambda: "",
         "where": UTC,
     }
@@ -60,6 +60,19 @@ async def test_figures_come_as_metrics_as_json_and_as_a_page() -> None:
     assert "66.66666… %" in text
     assert "damaged: hour &lt;1&gt;: line 7" in text
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+async def test_all_of_a_page_is_of_one_instant() -> None:
+    """Drawn part by part, a service could be up in one table and its outage open in the next."""
+    drawn: list[dict[str, Any]] = []
+
+    def present() -> dict[str, Any]:
+        drawn.append({**views().present(), "damage": [f"of instant {len(drawn)}"]})
+        return drawn[-1]
+
+    async with asking(views(present=present), LOOPBACK) as session, session.get("/") as page:
+        assert "of instant 0" in await page.text()
+    assert len(drawn) == 1
 
 
 async def test_health_is_answered_while_a_view_is_stuck() -> None:
