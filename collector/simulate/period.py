@@ -68,7 +68,10 @@ def simulate(
     UsageError where `state` holds something already, or the period is none.
     """
     if not 0 < span.length <= LONGEST:
-        raise UsageError(f"expected an end after the start, by 100 years at most; got {span.length} µs")
+        raise UsageError(
+            "the period: expected an end after the start, by 100 years at most; "
+            f"got {calendar.iso(span.start)} to {calendar.iso(span.end)}"
+        )
     layout.must_be_new(state)
     if interval is not None:
         plan = msgspec.structs.replace(plan, probes=tuple(asked(p, interval) for p in plan.probes))

@@ -10,18 +10,24 @@ import click
 from collector.core.timeline import Instant
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AFTER_ALL = (datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+"""Nothing may be declared of later, and a figure of then would be shown as of a day that it is not."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 
 
 def parse_instant(text: str) -> Instant:
     """RFC 3339 with its offset, or µs since 1970; ValueError says what was expected."""
     if re.fullmatch(r"-?\d+", text):
-        return int(text)
-    if not _RFC3339.fullmatch(text):
+        at = int(text)
+    elif _RFC3339.fullmatch(text):
+        at = (datetime.fromisoformat(text.upper()) - EPOCH) // timedelta(microseconds=1)
+    else:
         raise ValueError(
             f'expected an instant like "2026-11-22T14:03:05+01:00" or µs since 1970, got "{text}"'
         )
-    return (datetime.fromisoformat(text.upper()) - EPOCH) // timedelta(microseconds=1)
+    if not 0 <= at < _AFTER_ALL:
+        raise ValueError(f'expected an instant of the years 1970 to 2199, got "{text}"')
+    return at
 
 
 class InstantType(click.ParamType[Instant]):

@@ -18,7 +18,10 @@ BEGINS = "2026-01-01T00:00:00+01:00"
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A new state directory.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+    help="A new state directory.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="The same one gives the same bytes.")
 @click.option(
     "--from", "start", type=options.INSTANT, default=BEGINS, show_default=True, help="The period's begin."

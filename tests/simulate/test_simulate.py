@@ -225,6 +225,11 @@ def test_the_command_writes_a_journal_that_the_account_reads(
         (["--months", "1", "--years", "1"], "expected one of them"),
         (["--interval", "soon"], "--interval: expected a duration"),
         (["--interval", "0s"], "--interval: expected more than nothing"),
+        (["--from", "9999-12-01T00:00:00Z"], "'--from': expected an instant of the years 1970 to 2199"),
+        (
+            ["--to", "2025-12-31T23:00:00+00:00"],
+            "an end after the start, by 100 years at most; got 2026-01-01T00:00:00+01:00 to 2026-01-01T00:00",
+        ),
     ],
 )
 def test_wrong_options_are_told(
@@ -241,3 +246,11 @@ def test_the_plan_that_is_shipped_has_controls_and_every_rule() -> None:
     assert isinstance(PLAN, Plan)
     assert [p.role for p in PLAN.probes].count("control") == 2
     assert {str(s.down_when)[:3] for s in PLAN.services} == {"all", "any", "AtL"}
+
+
+def test_a_file_is_no_directory_to_write_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    assert run(["simulate", "-o", str(file)]) == 2
+    assert f"'{file}' is a file" in capsys.readouterr().err

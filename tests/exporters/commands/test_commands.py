@@ -280,6 +280,7 @@ def test_a_declaration_that_lacks_something_is_refused_before_it_leaves(
     ("arguments", "expected"),
     [
         (["account", "--at", "yesterday"], 'expected an instant like "2026-11-22T14:03:05+01:00"'),
+        (["account", "--journal", "STATE", "--at", "9" * 20], "'--at': expected an instant of the years"),
         (
             ["account", "--journal", "STATE", "--reading", "grace-unit"],
             'expected "name=choice", got "grace-unit"',
