@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from collector.core.account import Account, draw, settle
 from collector.core.outage import Outage
@@ -86,7 +85,7 @@ def bundle(
         click.echo(f"warning: {warning}", err=True)
     told = made.told(order, output, digest)
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        printing.json(told)
     else:
         click.echo(f"{output}: {told['bytes']} bytes, {told['lines']} lines, tag manifest {digest}")
     return printing.damaged(made.damage)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from collector.core.account import Account, Settlement, draw, settle
 from collector.core.attainment import Attainment
@@ -43,7 +42,7 @@ def deadlines(as_json: bool, utc: bool, **asked: Any) -> int:
     drawn = _settled(**asked)
     found = duties.duties(drawn.account, drawn.settled)
     if as_json:
-        _print_json(drawn.deadlines_json(found))
+        printing.json(drawn.deadlines_json(found))
     else:
         page = Page(printing.width())
         context = drawn.context(utc=utc)
@@ -72,7 +71,7 @@ def claim(which: str | None, as_json: bool, utc: bool, **asked: Any) -> int:
     drawn = _settled(**asked)
     chosen = drawn.settled.claims if which is None else [_named(drawn, which)]
     if as_json:
-        _print_json(drawn.claims_json(chosen))
+        printing.json(drawn.claims_json(chosen))
     elif which is None:
         _list(drawn, show.zone(drawn.zone, utc=utc))
     else:
@@ -82,10 +81,6 @@ def claim(which: str | None, as_json: bool, utc: bool, **asked: Any) -> int:
             document.explain(page, one, context)
         printing.page(page)
     return printing.damaged(drawn.damage)
-
-
-def _print_json(value: object) -> None:
-    click.echo(msgspec.json.encode(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from collector.core.account import Settlement, settle
 from collector.core.attainment import Attainment
@@ -72,7 +71,7 @@ def explain(
     subject = named(drawn.account, settlement.claims, what)
     told = _Explanation(drawn, settlement, subject, samples=samples, utc=utc)
     if as_json:
-        click.echo(msgspec.json.encode(told.to_json()))
+        printing.json(told.to_json())
     else:
         printing.page(told.page(printing.width()))
     missed = any(one.finding == "MISSED" for one in subject.judged)
@@ -83,7 +82,7 @@ def _compare(diff: tuple[str, str], request: Request, *, as_json: bool, utc: boo
     before, after = (_side(text, request) for text in diff)
     found = comparison.compared(before, after)
     if as_json:
-        click.echo(msgspec.json.encode(found.to_json()))
+        printing.json(found.to_json())
     else:
         zone = before.whole["rests_on"]["calendar"]["zone"]
         printing.page(found.page(printing.width(), show.zone(zone, utc=utc)))

@@ -6,7 +6,6 @@ from datetime import tzinfo
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Group, RenderableType
 from rich.live import Live
 
@@ -18,13 +17,13 @@ from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
 from collector.host.clock import wall_us
 from exporters import query
-from exporters.commands import amounts, journals, options, tables
+from exporters.commands import amounts, journals, options, printing, tables
 from exporters.commands.world import configured
 from exporters.documents import show
 from exporters.query import Observed
 
 FINDING = 1
-"""Exit status when a commitment is missed or evidence damaged."""
+"""Exit status when a commitment is missed."""
 
 
 @click.command()
@@ -43,7 +42,7 @@ def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
 
     now = drawn()
     if as_json:
-        _print_json(query.status_json(now))
+        printing.json(query.status_json(now))
     elif watch:
         _watched(lambda: screen(drawn(), where))
     else:
@@ -100,7 +99,7 @@ def account(
     settled = settle(drawn)
     worth = journals.moves(found.evidence(), world, as_of, asked, moved)
     if as_json:
-        _print_json({**to_json(drawn, settled, worth), "damage": list(found.damage)})
+        printing.json({**to_json(drawn, settled, worth), "damage": list(found.damage)})
     else:
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()
@@ -150,7 +149,7 @@ def outages(
     if as_json:
         whole = to_json(drawn)
         shown = ("version", "as_of", "contract", "outages", "blips")
-        _print_json({**{key: whole[key] for key in shown}, "damage": list(found.damage)})
+        printing.json({**{key: whole[key] for key in shown}, "damage": list(found.damage)})
     else:
         where = show.zone(world.contract.zone, utc=utc)
         out = tables.console()
@@ -162,23 +161,12 @@ def outages(
             out.print(
                 f"\nBesides {count} {'blip' if count == 1 else 'blips'}: failures that prove no downtime."
             )
-    _tell(found.damage)
-    return FINDING if found.damage else 0
+    return printing.damaged(found.damage)
 
 
 # ------------------------------------------------------------------------------------------- what they share
 
 
-def _print_json(value: object) -> None:
-    click.echo(msgspec.json.encode(value))
-
-
-def _tell(damage: Sequence[str]) -> None:
-    for one in damage:
-        click.echo(f"damaged: {one}", err=True)
-
-
 def _verdict(judged: Iterable[Attainment | DurabilityFigure | SupportTime], damage: Sequence[str]) -> int:
-    _tell(damage)
     missed = any(one.finding == "MISSED" for one in judged)
-    return FINDING if missed or damage else 0
+    return max(printing.damaged(damage), FINDING if missed else 0)

@@ -1,10 +1,11 @@
-"""How pages of text are put on a terminal or into a pipe, and damage on standard error."""
+"""How text and JSON are put on a terminal or into a pipe, and damage on standard error."""
 
 import shutil
 from collections.abc import Sequence
 from typing import Any
 
 import click
+import msgspec
 
 from exporters.commands import tables
 from exporters.documents.page import Page, Style
@@ -31,6 +32,11 @@ def width() -> int:
 def page(made: Page) -> None:
     """Print a page; in a pipe it is plain."""
     click.echo("\n".join(click.style(line.text, **STYLES[line.style]) for line in made.lines))
+
+
+def json(value: object) -> None:
+    """Print what programs read, in one line."""
+    click.echo(msgspec.json.encode(value))
 
 
 def damaged(damage: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from collector.host import openssl
 from collector.host.clock import wall_us
 from collector.settings import Source
 from collector.sources import sources
-from exporters.commands import options, tables
+from exporters.commands import options, printing, tables
 from exporters.documents import show
 
 LINE_KEPT = 60
@@ -38,7 +38,7 @@ def once(probes: tuple[str, ...], config: Path, as_json: bool) -> int:
     """Run PROBES (all, if none is named) once; nothing is journaled. Exit 1 if one failed."""
     found = daemon.once(settings.load(config, os.environ, contracts.load), probes)
     if as_json:
-        click.echo(msgspec.json.encode([msgspec.to_builtins(sample) for sample in found]))
+        printing.json([msgspec.to_builtins(sample) for sample in found])
     else:
         tables.console().print(_table(found))
     return 1 if any(sample.outcome is Outcome.FAILED for sample in found) else 0

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import msgspec
 
 from collector.errors import ConstatError, UsageError
 from collector.journal.authority import Authority
-from exporters.commands import options, stamping
+from exporters.commands import options, printing, stamping
 from exporters.commands.world import configured
 from exporters.documents.bundle import renewal
 from exporters.documents.bundle.opened import Opened
@@ -49,7 +48,7 @@ def renew(file: Path, config: Path, output: Path, authorities: tuple[str, ...], 
         click.echo(f"warning: {warning}", err=True)
     if as_json:
         told = {"version": VERSION, "file": str(output), "renewal": number, "warnings": warnings}
-        click.echo(msgspec.json.encode(told))
+        printing.json(told)
     else:
         click.echo(f"{output}: renewal {number}; {file} is as it was")
     return 0

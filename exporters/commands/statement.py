@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from collector.core.timeline import Instant
 from collector.errors import UsageError
@@ -58,7 +57,7 @@ def freeze(output: Path, declare: bool, by: str | None, as_json: bool, **asked: 
         assert by is not None
         told["declared"] = _declared(configured(request.config).state, data, whole, by)
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        printing.json(told)
     else:
         click.echo(f"{output}: {len(data)} bytes, SHA-256 {told['sha256']}")
         if declare:
@@ -99,7 +98,7 @@ def check(file: Path, config: Path, sources: tuple[Path, ...], as_json: bool, ut
     changes = difference(filed.whole, whole)
     if as_json:
         told = {"version": 1, "file": str(file), "sha256": filed.sha256, "same": same}
-        click.echo(msgspec.json.encode({**told, "changes": list(moves.lines(changes))}))
+        printing.json({**told, "changes": list(moves.lines(changes))})
     else:
         printing.page(_verdict(filed, same, changes, show.zone(drawn.world.contract.zone, utc=utc)))
     return max(printing.damaged(drawn.found.damage), 0 if same else FINDING)
@@ -183,7 +182,7 @@ def restate(
     if output is not None:
         _keep(output, filing.encode(whole))
     if as_json:
-        click.echo(msgspec.json.encode(found.to_json()))
+        printing.json(found.to_json())
     else:
         printing.page(found.page(printing.width(), show.zone(world.contract.zone, utc=utc)))
     return printing.damaged(drawn.found.damage)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from collector.core.timeline import SECOND, duration_of
 from collector.errors import UsageError
@@ -49,7 +48,7 @@ def verify(bundle: Path, deposits: tuple[Path, ...], lag: str, as_json: bool) ->
     with tables.steps_taken() as progress:
         report = verification.verify(bundle, deposits, accepted, progress)
     if as_json:
-        click.echo(msgspec.json.encode(_to_json(bundle, report)))
+        printing.json(_to_json(bundle, report))
     else:
         printing.page(_page(bundle, report))
     return 0 if report.verified else FINDING
