@@ -32,7 +32,9 @@ FINDING = 1
 @options.utc
 @click.option("--watch", is_flag=True, help="Stay, and draw the table again every second.")
 def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
-    """How every service is now, and what was attained over the window that ends now."""
+    """How every service is now, and what was attained over the window that ends now.
+
+    With --watch until Ctrl-C; the exit status is that of the last screen."""
     world = configured(config)
     where = show.zone(world.contract.zone, utc=utc)
 
@@ -44,7 +46,7 @@ def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
     if as_json:
         printing.json(query.status_json(now))
     elif watch:
-        _watched(lambda: screen(drawn(), where))
+        now = _watched(now, drawn, where)
     else:
         tables.console().print(screen(now, where))
     return _verdict(now.account.attainments, now.damage)
@@ -59,15 +61,17 @@ def screen(now: Observed, where: tzinfo) -> RenderableType:
     return Group(tables.services(now, where), "", f"Open outages, {as_of}:", tables.outages(running, where))
 
 
-def _watched(drawn: Callable[[], RenderableType]) -> None:
-    """Draw a screen every second until Ctrl-C, which is how one leaves it."""
-    with Live(drawn(), console=tables.console(), screen=True, auto_refresh=False) as live:
-        try:
+def _watched(now: Observed, drawn: Callable[[], Observed], where: tzinfo) -> Observed:
+    """Draw a screen every second until Ctrl-C, which is how one leaves it; what was on the last."""
+    try:
+        with Live(screen(now, where), console=tables.console(), screen=True, auto_refresh=False) as live:
             while True:
                 threading.Event().wait(1)
-                live.update(drawn(), refresh=True)
-        except KeyboardInterrupt:
-            return
+                coming = drawn()
+                live.update(screen(coming, where), refresh=True)
+                now = coming
+    except KeyboardInterrupt:
+        return now
 
 
 @click.command()
