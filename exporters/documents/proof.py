@@ -255,7 +255,3 @@ def head_json(head: Head) -> dict[str, Any]:
         else {"file": found.file, "size": found.size, "root": found.root.hex(), "key": found.key},
         "stamp": None,
     }
-
-
-def _sealed_json(one: Sealed) -> dict[str, Any]:
-    return {"file": one.file, "size": one.size, "root": one.root.hex()}

@@ -11,7 +11,7 @@ from collector.core.latency import Excursion, Judged, Latencies
 from collector.core.record import Declaration, Line, Plan, decode, encode
 from collector.core.sight import Harvest, Hole, Stretch
 from collector.core.timeline import Span
-from collector.journal.reader import Damage, Position
+from collector.journal.reader import Damage
 from exporters.index.schema import TABLES
 from exporters.index.tally import ProbeTally
 
@@ -133,23 +133,6 @@ def forget(db: Database, origin: str) -> None:
     """Drop all that is kept of `origin`."""
     for table in TABLES:
         db.conn.execute(f"DELETE FROM {table} WHERE origin = ?", (origin,))
-
-
-def dump(db: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table, sorted: two indexes are the same when their dumps are.
-
-    Of the position only how far it is: what the tree vouched for when depends on when one looked.
-    """
-    found = {name: sorted(db.conn.execute(f"SELECT * FROM {name}").fetchall()) for name in TABLES}
-    found["origins"] = [(origin, _how_far(position), *rest) for origin, position, *rest in found["origins"]]
-    return found
-
-
-def _how_far(position: str) -> tuple[object, ...]:
-    if position == "null":
-        return ()
-    at = Position.decode(position)
-    return at.file, at.offset, at.line, at.size, at.last
 
 
 def insert(db: Database, table: str, rows: Iterable[Sequence[object]]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from collector.core.timeline import Duration, Instant, Span
-from collector.journal import layout, timestamp
+from collector.journal import timestamp
 from collector.journal.layout import OriginDir
 from exporters.documents import statement
 from exporters.documents.statement import Filed
@@ -146,11 +146,6 @@ def load(root: Path, sizes: Mapping[str, int]) -> Unpacked:
     as_of = filed.grounds.as_of, filed.whole["account"].get("as_of")
     must(as_of == (table.as_of,) * 2, f"{DATA}/statement.json: as_of", table.as_of, as_of)
     return Unpacked(root=root, sizes=sizes, table=table, filed=filed)
-
-
-def has_lines(origin: OriginDir) -> bool:
-    """Whether any line of an origin is there."""
-    return (origin.directory / layout.EXCERPT).is_file()
 
 
 def figures(unpacked: Unpacked, key: str) -> list[dict[str, Any]]:

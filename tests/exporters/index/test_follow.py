@@ -16,6 +16,7 @@ from collector.core.timeline import MINUTE, SECOND
 from exporters.index import rows
 from exporters.index.follow import Follower
 from exporters.index.schema import migrations
+from tests.exporters.index.dumped import rows_in
 from tests.exporters.journals import BEGAN, CONTRACT, clock, day, numbered, plan, sample, start
 
 LIMITS = limits(CONTRACT)
@@ -40,7 +41,7 @@ def kept(chunks: Sequence[Sequence[Line]], *, anew: bool = True) -> dict[str, li
                 follower.feed(line)
             with db.atomic():
                 follower.keep(db)
-        return rows.dump(db)
+        return rows_in(db)
 
 
 @st.composite
@@ -150,9 +151,9 @@ def test_forgetting_an_origin_leaves_nothing_of_it_and_all_of_the_others() -> No
                 follower.feed(line)
             with db.atomic():
                 follower.keep(db)
-        before = rows.dump(db)
+        before = rows_in(db)
         rows.forget(db, "here")
-        after = rows.dump(db)
+        after = rows_in(db)
 
     assert after == {name: [row for row in found if row[0] == "there"] for name, found in before.items()}
     assert any(after.values())

@@ -23,6 +23,7 @@ from exporters.index.rebuild import make, rebuild
 from exporters.index.store import UnusableIndexError, index_path, making, reading, writing
 from exporters.index.tail import nobody, poll, take_in
 from tests.conftest import needs_root
+from tests.exporters.index.dumped import rows_in
 from tests.exporters.journals import BEGAN, CALENDAR, CONTRACT, day, write
 from tests.exporters.journals import plan as the_plan
 
@@ -37,7 +38,7 @@ TROUBLE = (
 
 def dump(state: Path) -> dict[str, list[tuple[object, ...]]]:
     with reading(index_path(state), LIMITS) as db:
-        return rows.dump(db)
+        return rows_in(db)
 
 
 def leftovers(state: Path) -> list[Path]:
@@ -89,7 +90,7 @@ async def test_an_index_made_in_parts_or_stopped_between_them_and_taken_up_has_t
     index_path(tmp_path).unlink()
     with making(index_path(tmp_path), LIMITS) as db:
         take_in(db, origins(tmp_path), LIMITS, nobody, lambda: bool(rows.origins_of(db)))
-        assert rows.dump(db) != whole
+        assert rows_in(db) != whole
     poll(tmp_path, LIMITS)
     assert dump(tmp_path) == whole
 
