@@ -15,7 +15,7 @@ from exporters.documents import matching, show
 from exporters.documents.ledger import BEFORE_NET
 from exporters.documents.page import Page
 from exporters.documents.witness import Witness
-from exporters.documents.words import Context, count, long, unbroken
+from exporters.documents.words import Context, count, fact, long, unbroken
 from exporters.index.follow import Told
 
 
@@ -112,7 +112,7 @@ def _bound(page: Page, word: str, cited: Cited | None, origin: str, context: Con
 
 
 def _result(sample: Sample) -> str:
-    facts = "".join(f", {name} {value}" for name, value in sorted(sample.facts.items()))
+    facts = "".join(f", {name} {fact(value, name)}" for name, value in sorted(sample.facts.items()))
     return f"{_outcome(sample.outcome, sample.reason)} after {long(sample.done - sample.sent)}{facts}"
 
 

@@ -1,6 +1,6 @@
 """How an account is put into words: instants, spans, durations and clauses, all in one way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from fractions import Fraction
@@ -16,6 +16,9 @@ from exporters.documents import show
 
 SHOWN = 5
 """So many stretches of a kind are listed; the rest are counted."""
+
+LENGTHS = frozenset({"rtt"})
+"""Facts of a sample that are durations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,11 @@ def unbroken(text: str) -> str:
 def long(length: Duration) -> str:
     """A duration in a sentence."""
     return unbroken(show.duration(length))
+
+
+def fact(value: int | str, name: str, length: Callable[[Duration], str] = long) -> str:
+    """What an answer had in it; durations, which the journal has in µs, with their unit, as by `length`."""
+    return length(value) if name in LENGTHS and isinstance(value, int) else str(value)
 
 
 def clause(text: str) -> str:

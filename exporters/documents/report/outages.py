@@ -14,7 +14,7 @@ from exporters.documents.report.blocks import Block, facts, heading, kept, say, 
 from exporters.documents.report.facts import ReportFacts, concerned
 from exporters.documents.report.voice import Voice
 from exporters.documents.witness import Witness
-from exporters.documents.words import SHOWN
+from exporters.documents.words import SHOWN, fact
 
 LISTED = 40
 """So many outages are listed; the rest are counted."""
@@ -177,12 +177,10 @@ def _bound(word: str, cited: Cited | None, origin: str, voice: Voice) -> Sequenc
 
 def _facts(sample: Sample, voice: Voice, only: Sequence[str] | None = None) -> str:
     """What the provider's answer had in it, or some of it."""
-    told = [
-        f"{voice.term('fact', name)} {sample.facts[name]}" for name in only or OWN if name in sample.facts
-    ]
-    told += [
-        f"{name} {value}" for name, value in sorted(sample.facts.items()) if only is None and name not in OWN
-    ]
+    names = [name for name in only or OWN if name in sample.facts]
+    if only is None:
+        names += sorted(sample.facts.keys() - set(OWN))
+    told = (f"{voice.term('fact', name)} {fact(sample.facts[name], name, voice.long)}" for name in names)
     return voice.join(told) or voice("no-facts")
 
 

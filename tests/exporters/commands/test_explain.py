@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.core.record import Declaration, Gap, GapReason, Outcome, Plan, Reason
+from collector.core.record import Declaration, Gap, GapReason, Outcome, Plan, Reason, Sample
 from collector.core.timeline import HOUR, MINUTE, SECOND
 from exporters.__main__ import _status as run
 from exporters.documents import show
@@ -87,6 +87,20 @@ def test_the_ledger_runs_from_raw_downtime_to_what_may_be_claimed(page: str) -> 
             assert amount == left
     assert left == 0
     assert [row for row in rows if row[0] == "-"][:2] == [("-", 60 * SECOND), ("-", GRACE)]
+
+
+def test_a_round_trip_of_the_kernels_is_told_with_its_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        msgspec.structs.replace(one, facts={"rtt": 12_345}) if isinstance(one, Sample) else one
+        for one in day(TROUBLE)
+    ]
+    asyncio.run(write(tmp_path / "state", lines))
+    run(asked(tmp_path / "state", "compute.command-api"))
+
+    told = " ".join(capsys.readouterr().out.replace(show.SPACE, " ").split())
+    assert "after 0.02 s, rtt 0.012345 s; line" in told
 
 
 def test_what_may_not_be_claimed_is_told_with_the_reason_that_holds(page: str) -> None:

@@ -121,6 +121,7 @@ def test_every_sample_that_bounds_an_outage_is_there_with_what_the_provider_answ
         for value in (sample.facts["request_id"], sample.facts["date"]):
             assert str(value) in outage.of(language)
         assert f"{one.file}:{one.number}" in outage.of(language)
+    assert {"fr": "rtt 0,012345 s", "en": "rtt 0.012345 s"}[language] in outage.of(language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

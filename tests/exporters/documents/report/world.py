@@ -62,7 +62,7 @@ def told(vantage: str, at: Instant, outcome: Outcome, kind: str) -> dict[str, An
         return {}
     date = format_datetime(datetime.fromtimestamp(at // SECOND, UTC), usegmt=True)
     status = 200 if outcome is Outcome.OK else 503
-    return {"status": status, "request_id": request_id(vantage, at), "date": date}
+    return {"status": status, "request_id": request_id(vantage, at), "date": date, "rtt": 12_345}
 
 
 def request_id(vantage: str, at: Instant) -> str:
