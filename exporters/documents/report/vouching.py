@@ -15,11 +15,11 @@ ENTRIES = 10
 
 COMMANDS = (
     "sha256sum -c manifest-sha256.txt",
-    "python3 data/verify.py --deposit DEPOSIT",
-    "constat verify BUNDLE.zip --deposit DEPOSIT",
+    "python3 data/verify.py{deposit}",
+    "constat verify BUNDLE.zip{deposit}",
     "constat account --journal data --contract data/contract.toml",
 )
-"""What verifies a bundle: with nothing but common tools, and with Constat."""
+"""What verifies a bundle, with nothing but common tools and with Constat; {deposit}, where one is named."""
 
 STAMPS = 6
 """So many stamps of an origin are listed: those around the outages, then the first and the last."""
@@ -156,7 +156,10 @@ def verification(report: ReportFacts, voice: Voice) -> Iterator[Block]:
     else:
         stamped = any(one.stamps for one in report.origins)
         yield say(voice("no-deposit-but-stamps" if stamped else "no-deposit"), "unsure")
-    yield from kept([say(voice("commands")), code(COMMANDS)])
+    how, given = voice("commands"), ""
+    if report.deposits:
+        how, given = f"{how} {voice('commands-deposit')}", " --deposit DEPOSIT"
+    yield from kept([say(how), code(one.format(deposit=given) for one in COMMANDS)])
     yield say(voice("verify-limits", speaks=", ".join(setting.speaks(report, voice))), "quiet")
 
 
