@@ -18,6 +18,7 @@ from collector.core.timeline import (
     Span,
     Spans,
     difference,
+    spans,
     union,
     within,
 )
@@ -31,6 +32,9 @@ from exporters.documents.report.voice import Voice
 WHOLE = 1_000_000
 LEAST = 4_000
 """The least width of what is drawn, in millionths: an outage of seconds in a month must be seen."""
+
+PLAIN = ("up", "ahead")
+"""But not where nothing is the matter."""
 
 TICKS = 8
 """At most so many on an axis."""
@@ -51,8 +55,8 @@ Segment = list[int | str]
 def overview(facts: ReportFacts, one: Attainment, voice: Voice) -> Block:
     """The whole window of a figure: the service, what is taken off, what counts."""
     window, states = one.window.span, facts.account.states[one.service]
-    lanes = [(one.service, _states(window, Seen(states.up, states.down, states.edge)))]
-    lanes += _ledger(one, window, voice)
+    seen, as_of = Seen(states.up, states.down, states.edge), facts.account.as_of
+    lanes = [(one.service, _states(window, seen, as_of)), *_ledger(one, window, voice)]
     return _drawn(window, lanes, (), voice)
 
 
@@ -60,17 +64,18 @@ def closeup(facts: ReportFacts, outage: Outage, one: Attainment | None, voice: V
     """One outage with some time around it: the service, each probe, each control, what is taken off."""
     hull = Span(outage.begins, outage.ends)
     margin = max(hull.length // 6, 10 * SECOND)
-    start, end = hull.start - margin, min(hull.end + margin, max(facts.account.as_of, hull.end + SECOND))
+    as_of = facts.account.as_of
+    start, end = hull.start - margin, min(hull.end + margin, max(as_of, hull.end + SECOND))
     window = Span(start - start % SECOND, end - end % -SECOND)
     states = facts.account.states[outage.service]
-    lanes = [(outage.service, _states(window, Seen(states.up, states.down, states.edge)))]
+    lanes = [(outage.service, _states(window, Seen(states.up, states.down, states.edge), as_of))]
     heard = [w for w in facts.witnesses if w.outage == outage.id]
     probes = [w for w in heard if not w.control]
     controls = [w for w in heard if w.control]
     for witness in [*probes[:LANES], *controls[:LANES]]:
         word = "lane-control" if witness.control else "lane-probe"
         label = voice(word, probe=witness.watcher.probe, vantage=witness.watcher.vantage)
-        lanes.append((label, _states(window, _of(facts.seen, witness.watcher))))
+        lanes.append((label, _states(window, _of(facts.seen, witness.watcher), as_of)))
     if one is not None:
         lanes += _ledger(one, window, voice)
     return _drawn(window, lanes, _marks(outage, window, voice), voice)
@@ -80,10 +85,14 @@ def _of(seen: Mapping[tuple[str, str], Seen], watcher: Watcher) -> Seen:
     return seen.get((watcher.origin, watcher.probe), Seen())
 
 
-def _states(window: Span, seen: Seen) -> list[Segment]:
-    unknown = difference((window,), union(seen.up, seen.down, seen.edge))
+def _states(window: Span, seen: Seen, as_of: Instant) -> list[Segment]:
+    now = min(max(as_of, window.start), window.end)
+    unknown = difference(spans([Span(window.start, now)]), union(seen.up, seen.down, seen.edge))
+    ahead = spans([Span(now, window.end)])
     # What matters most is drawn last, over what lies beside it where both are too short to be seen.
-    layers = (("up", seen.up), ("unknown", unknown), ("edge", seen.edge), ("down", seen.down))
+    layers = (
+        ("ahead", ahead), ("up", seen.up), ("unknown", unknown), ("edge", seen.edge), ("down", seen.down)
+    )  # fmt: skip
     return [segment for state, parts in layers for segment in _segments(window, parts, state)]
 
 
@@ -103,7 +112,7 @@ def _segments(window: Span, parts: Spans, state: str) -> list[Segment]:
     found: list[list[int]] = []
     for start, end in within(parts, window):
         left = _place(start, window)
-        right = max(_place(end, window), left + LEAST if state != "up" else left)
+        right = max(_place(end, window), left + LEAST if state not in PLAIN else left)
         if found and left <= found[-1][1]:
             found[-1][1] = max(found[-1][1], right)
         else:
@@ -143,7 +152,7 @@ def _drawn(
         "axis": _axis(window, voice),
         "legend": [
             [state, voice(f"legend-{state}")]
-            for state in ("up", "down", "edge", "unknown", "taken", "counted")
+            for state in ("up", "down", "edge", "unknown", "ahead", "taken", "counted")
             if state in used
         ],
     }

@@ -334,6 +334,18 @@ def test_closeup_shows_every_probe_control_and_deduction(outage: Made) -> None:
     assert sum(length for part in taken for _, length, _ in part) == pytest.approx(down[0][1], abs=5)
 
 
+def test_time_still_to_come_is_not_drawn_as_unknown(tmp_path: Path) -> None:
+    """Nobody can have looked then: of three hours the second was not seen, and the third is not over."""
+    window = Span(world.FROM, world.AS_OF + HOUR)
+    found = world.drawn(world.two_vantages(tmp_path), window, world.AS_OF)
+    overview, *_ = drawings(world.reported(found, "period", span=window))
+
+    last = {state: start + length for start, length, state in overview["lanes"][0]["segments"]}
+    assert last["unknown"] == WHOLE * 2 // 3
+    assert [WHOLE * 2 // 3, WHOLE - WHOLE * 2 // 3, "ahead"] in overview["lanes"][0]["segments"]
+    assert ["ahead", "encore à venir"] in overview["legend"]
+
+
 def test_an_origin_that_is_told_of_without_a_bundle_has_its_head(outage: Made) -> None:
     assert [one.origin for one in outage.facts.origins]
     assert all(one.root and one.first is None for one in outage.facts.origins)
