@@ -16,7 +16,7 @@ from collector.errors import DeclarationError
 from collector.journal import documents, inbox
 from collector.journal.inbox import Handed
 from collector.settings import Settings
-from exporters.commands import options
+from exporters.commands import options, printing
 from exporters.commands.options import INSTANT
 from exporters.commands.world import configured
 
@@ -123,7 +123,7 @@ def declare(
     handed = inbox.submit(state, stated)
     fate = _awaited(handed)
     if as_json:
-        click.echo(msgspec.json.encode({"id": handed.id, "fate": fate}))
+        printing.json({"id": handed.id, "fate": fate})
     elif fate == "taken":
         click.echo(f"{handed.id}: in the journal")
     elif fate == "queued":
