@@ -5,14 +5,14 @@ What every kind means, and what it does to figures, is listed in FLAGS.md.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from collector.core.contract import Contract
 from collector.core.correction import Stated
 from collector.core.credit import is_credit_for
 from collector.core.declaration import problems
 from collector.core.deduction import scopes
-from collector.core.record import Declaration, Service
+from collector.core.record import Declaration, Plan, Service
 from collector.core.sight import Testimony
 
 
@@ -30,7 +30,8 @@ def flags(
         for said in stated.standing
         for kind, what in known.odd(said.declared)
     )
-    return (*_of_origins(testimonies), *stated.flags, *of_declarations)
+    of_plans = _of_plans(testimonies, {service.name for service in services})
+    return (*_of_origins(testimonies), *of_plans, *stated.flags, *of_declarations)
 
 
 def _of_origins(testimonies: Sequence[Testimony]) -> Iterator[str]:
@@ -39,6 +40,26 @@ def _of_origins(testimonies: Sequence[Testimony]) -> Iterator[str]:
     for told in testimonies:
         if not told.harvest.plans:
             yield f"no-plan: {told.origin}: it states no plan by then, so nothing that it saw counts"
+
+
+def _of_plans(testimonies: Sequence[Testimony], services: Collection[str]) -> Iterator[str]:
+    told: dict[tuple[str, str], str] = {}  # once for each origin: it states its plan again at every start
+    for one in testimonies:
+        for plan in one.harvest.plans:
+            for flag in _odd(plan, services):
+                told.setdefault((one.origin, flag), f"{flag} ({one.origin}:{plan.seq})")
+    yield from told.values()
+
+
+def _odd(plan: Plan, services: Collection[str]) -> Iterator[str]:
+    """What a plan says about services that no plan has."""
+    for probe in plan.probes:
+        if probe.role != "control" and probe.service not in services:
+            yield f'unknown-service: {probe.name}: no plan has "{probe.service}", so it sees for nobody'
+    for service in plan.services:
+        for name in service.equivalents:
+            if name not in services:
+                yield f'unknown-equivalent: {service.name}: no plan has "{name}", so it is never known down'
 
 
 class _Known:

@@ -4,7 +4,7 @@
 `service_states` joins both.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from operator import attrgetter, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from collector.core.record import DownWhen, Plan, Service
+from collector.core.record import AtLeast, DownWhen, Plan, Service
 from collector.core.sight import NEVER, State, Stretch, Testimony
 from collector.core.timeline import (
     ALWAYS,
@@ -122,8 +122,21 @@ def _held(told: Testimony, testimonies: Sequence[Testimony], as_of: Instant) -> 
     end = min(as_of, *afresh, as_of)
     for plan in reversed(told.harvest.plans):
         if plan.at < end:
+            if nonsense := next(_nonsense(plan), None):
+                raise UncountableJournal(f"{told.origin}:{plan.seq}: a plan {nonsense}")
             yield _Held(Span(plan.at, end), told.until, told, plan)
             end = plan.at
+
+
+def _nonsense(plan: Plan) -> Iterator[str]:
+    for kind, named in (("services", plan.services), ("probes", plan.probes)):
+        for name, count in Counter(one.name for one in named).items():
+            if count > 1:
+                yield f'has {count} {kind} called "{name}": expected a name of its own for each'
+    for service in plan.services:
+        rule = service.down_when
+        if isinstance(rule, AtLeast) and rule.at_least < 1:
+            yield f'has service "{service.name}" down at_least {rule.at_least}: expected 1 or more'
 
 
 def _watches(held: Sequence[_Held], at: Instant, spoken: Mapping[str, str]) -> dict[str, Watch]:

@@ -14,8 +14,9 @@ from collector.core.correction import stated
 from collector.core.credit import books
 from collector.core.flags import flags
 from collector.core.published import to_json
+from collector.core.record import AtLeast, Probe, Service
 from collector.core.timeline import HOUR, Span
-from collector.errors import UsageError
+from collector.errors import UncountableJournal, UsageError
 from tests.strategies import (
     T0,
     Journal,
@@ -25,6 +26,7 @@ from tests.strategies import (
     calendar,
     contract,
     instant,
+    probe,
     service,
     watched,
 )
@@ -160,8 +162,8 @@ def test_an_account_is_known_from_a_service_or_by_itself() -> None:
     known = stated(told_, instant(600))
 
     assert flags(known, told_, [service()], [], contract()) == ()
-    assert flags(known, told_, [], ["a"], contract()) == ()
-    assert len(flags(known, told_, [], ["b"], contract())) == 1
+    assert flags(known, told_, [service(account="b")], ["a"], contract()) == ()
+    assert len(flags(known, told_, [service(account="b")], [], contract())) == 1
 
 
 @pytest.mark.parametrize(
@@ -318,6 +320,62 @@ def test_a_window_that_ends_before_it_has_begun_is_refused(end: int) -> None:
 
     with pytest.raises(UsageError, match=f"expected an end after the start, got {T0} to {instant(end)}"):
         draw(evidence, contract(), calendar(), as_of=instant(600), asked=(Span(T0, instant(end)),))
+
+
+# --------------------------------------------------------------------------------------------------- plans
+
+
+def test_a_probe_of_a_service_that_no_plan_has_is_told_once_however_often_its_origin_starts() -> None:
+    astray = [probe(), probe("q", "nil")]
+    made = Journal().start().clock().plan([service()], astray).start(100).plan([service()], astray, 100)
+    place = f"v-1:{made.lines[2].seq}"
+
+    assert account(made, until=600).flags == (
+        f'unknown-service: q: no plan has "nil", so it sees for nobody ({place})',
+    )
+
+
+def test_a_control_probe_is_of_no_service_and_nothing_is_said_about_it() -> None:
+    made = Journal().start().clock().plan([service()], [probe(), probe("c", "", role="control")])
+
+    assert account(made, until=600).flags == ()
+
+
+def test_an_equivalent_that_no_plan_has_is_told_and_leaves_nothing_down() -> None:
+    made = Journal().start().clock()
+    made.plan([service("s", equivalents=("t", "nil")), service("t")], [probe()]).seen("oxxxoo")
+    place = f"v-1:{made.lines[2].seq}"
+
+    found = account(made, until=600)
+
+    assert found.flags == (f'unknown-equivalent: s: no plan has "nil", so it is never known down ({place})',)
+    assert found.outages == ()
+
+
+def test_what_another_origin_plans_is_known() -> None:
+    here = Journal().start().clock().plan([service(equivalents=("t",))], [probe(), probe("q", "t")])
+    there = Journal("w-1", "w").start().clock().plan([service("t")], [probe("q", "t")])
+
+    assert account(here, there, until=600).flags == ()
+
+
+@pytest.mark.parametrize(
+    ("services", "probes", "why"),
+    [
+        ([service(), service()], [probe()], 'has 2 services called "s"'),
+        ([service()], [probe(), probe(), probe()], 'has 3 probes called "p"'),
+        ([service(down_when=AtLeast(0))], [probe()], 'has service "s" down at_least 0'),
+    ],
+)
+def test_a_plan_that_cannot_be_counted_by_is_refused_with_its_line(
+    services: list[Service], probes: list[Probe], why: str
+) -> None:
+    """A probe that is there twice would be two of those that it takes."""
+    made = Journal().start().clock().plan(services, probes)
+
+    with pytest.raises(UncountableJournal, match=re.escape(f"v-1:{made.lines[2].seq}: a plan {why}")):
+        account(made, until=600)
+    assert account(made, until=600, as_of=-1).flags[0].startswith("no-plan")
 
 
 # ---------------------------------------------------------------------------------------------- their page
