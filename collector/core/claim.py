@@ -130,7 +130,7 @@ def _drawn(promise: str, stakes: Sequence[Stake], ground: Ground, known: Books) 
     late = [breach for kind in windows.kinds for breach in plans[kind] if breach.late]
     if windows.both_in_time and late:
         counted = [without(stake, _gone(stake, late)) for stake in counted]
-        plans |= {kind: _planned(counted, _PLANS[kind], ground) for kind in windows.kinds}
+        plans = {kind: _planned(counted, _PLANS[kind], ground) for kind in windows.kinds}
     in_time = [[breach for breach in plans[kind] if not breach.late] for kind in windows.kinds]
     worth = _worths([breach for plan in in_time for breach in plan], ground, known)
     valued = _valued([unit(plan, worth, ground) for plan in in_time], ground, known)

@@ -103,6 +103,19 @@ def test_a_claim_that_was_refused_leaves_its_downtime_to_be_claimed_again() -> N
     assert [claim.state for claim in refused] == ["due"]
 
 
+@pytest.mark.parametrize(("account_id", "left"), [("a", []), ("b", ["due"])])
+def test_a_claim_for_one_service_settles_the_month_for_the_others_of_its_account_alone(
+    account_id: str, left: list[str]
+) -> None:
+    """Reading `penalty-unit`: one penalty for a promise and window."""
+    told: dict[str, Any] = {"services": ("other",), "certain": ((HOUR, 26 * HOUR),), "state": "sent"}
+    made = invoiced().declare(
+        "c", "claim", 28 * HOUR, commitment="load-balancer.availability", account=account_id, **told
+    )
+
+    assert [claim.state for claim in settled(contract(), made)[1].claims] == left
+
+
 def test_a_contract_that_accepts_no_invoice_by_silence_sets_no_deadline_to_contest() -> None:
     claimed = {"commitment": "load-balancer.availability", "account": "a", "services": ("s",), "root": "r"}
     made = invoiced().declare("c", "claim", 28 * HOUR, state="sent", size=1, statement="f", **claimed)

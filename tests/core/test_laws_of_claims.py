@@ -292,6 +292,28 @@ def test_what_lapsed_under_one_kind_of_window_is_not_counted_beside_what_has_not
     assert still["larger-credit"] == [(made.span(1462, 1467),)]
 
 
+def test_what_lapsed_with_its_calendar_month_is_not_claimed_in_a_sliding_one_that_has_not() -> None:
+    """Law 6, reading `window`: October 20 was October's, which nobody claimed by November 6. A sliding month
+    that has the night of November 10 too would ask for both, until the days from its own end have run.
+    """
+    made = Months(OCTOBER, hours=24 * 70)
+    made.promises["lb"], made.via["lb"] = ("load-balancer.availability",), "internal"
+    made.down["lb"] = [Down(24 * 19, 24 * 19 + 10), Down(24 * 40, 24 * 40 + 3)]
+    for one in made.down["lb"]:
+        made.notice("lb", one.start, one.end)
+        made.ticket("lb", one.start)
+    made.invoices(other={"2026-11": 100_000_000})  # so that the sliding month is worth less
+    made.as_of = made.at(24 * 42 + 12)
+
+    found = made.settled({"claim-clock": "claimed-window"}).claims
+
+    october, november = made.span(24 * 19, 24 * 19 + 10), made.span(24 * 40, 24 * 40 + 3)
+    assert [(one.kind, one.state, one.counted) for one in found] == [
+        ("sliding", "due", (november,)),
+        ("calendar", "late", (october,)),
+    ]
+
+
 CHOICES = "smaller-credit", "larger-credit"
 
 
