@@ -110,6 +110,17 @@ def test_a_minute_that_nobody_saw_within_an_outage_does_not_split_it() -> None:
     assert seconds(incident.possible) == [(0, 180.01), (300, 480.01)]
 
 
+@pytest.mark.parametrize("scope", ["headed", "access-only"])
+def test_a_part_that_is_shorter_than_its_grace_leaves_the_rest_of_that_to_no_other(scope: str) -> None:
+    """60 s, an answer, 180 s: two incidents, of which the second alone has downtime left."""
+    journal = watched("oxxoxxxxoooo", "internet.access", every=60, burst=60)
+
+    (found,) = account(journal, until=900, readings={"grace-scope": scope}).attainments
+
+    assert [seconds(line.spans) for line in found.graces] == [[(60.01, 120)], [(240.01, 360.01)]]
+    assert found.net.amount == 59_990_000
+
+
 def one_after_the_other(overlap: float) -> Journal:
     """Two probes of one service, each down for half of five minutes, seen once a second."""
     probes = [probe("p", every=1, burst=1), probe("q", every=1, burst=1)]
