@@ -350,10 +350,15 @@ def _known(account: Account, what: str) -> _Named | None:
     for claim in settle(account).claims:
         if claim.id == what:
             return _Named("claim", claim.attainment.window.span, frozenset({claim.attainment.service}))
-    for declared in account.ground.declarations:
-        if what in (declared.id, declared.number) and declared.kind in ("notice", "claim"):
-            return _declared(declared)
-    return None
+    filed = [one for one in account.ground.declarations if one.kind in ("notice", "claim")]
+    found = [one for one in filed if one.id == what] or [one for one in filed if one.number == what]
+    if len(found) > 1:
+        # Clause 4: each account has a contract of its own, so two may have given one number to a claim each.
+        ids = ", ".join(one.id for one in found)
+        raise UsageError(
+            f"{what}: expected the number of one notice or claim, got {len(found)}: name its id: {ids}"
+        )
+    return _declared(found[0]) if found else None
 
 
 def _hull(outage: Outage) -> Span:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from collector.core.record import Line, Sample
@@ -221,6 +222,27 @@ def test_a_claim_is_bundled_over_its_window(tmp_path: Path, capsys: pytest.Captu
     window = claim["window"]
     assert window["start"] <= found["from"] < found["to"] <= window["end"]
     assert found["origins"][0]["first"] == 0
+
+
+def test_of_two_that_have_one_number_each_is_named_by_its_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two accounts may have given it to a claim each; neither is taken for the other."""
+    filed = (claimed.BEGAN, claimed.BEGAN + 2 * HOUR)
+    twice = [
+        msgspec.structs.replace(claimed.SENT, id=id, number="R-7", account=account, certain=(filed,))
+        for id, account in (("ours", "acme"), ("theirs", "other"), ("R-8", "other"))
+    ]
+    state = asyncio.run(claimed.journal(tmp_path / "state", twice))
+    asked = ["--journal", str(state), "--contract", str(CONTRACT_FILE), "-o", str(tmp_path / "c.zip")]
+
+    assert run(["bundle", "R-7", *asked]) == 2
+    assert (
+        "R-7: expected the number of one notice or claim, got 3: name its id: R-8, ours, theirs"
+        in capsys.readouterr().err
+    )
+    assert run(["bundle", "R-8", *asked]) == 0
+    assert described(tmp_path / "c.zip")["subject"] == {"kind": "claim", "id": "R-8"}
 
 
 def test_at_an_instant_the_newest_checkpoint_of_then_is_the_head(story: Story, tmp_path: Path) -> None:
