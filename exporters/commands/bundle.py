@@ -26,6 +26,7 @@ from exporters.documents import show, verify
 from exporters.documents import statement as filing
 from exporters.documents.bundle import bag, contents
 from exporters.documents.bundle.contents import Kind, Order, Subject
+from exporters.documents.report.facts import filed
 from exporters.index.follow import ENDLESS
 from exporters.query import Found
 
@@ -350,8 +351,7 @@ def _known(account: Account, what: str) -> _Named | None:
     for claim in settle(account).claims:
         if claim.id == what:
             return _Named("claim", claim.attainment.window.span, frozenset({claim.attainment.service}))
-    filed = [one for one in account.ground.declarations if one.kind in ("notice", "claim")]
-    found = [one for one in filed if one.id == what] or [one for one in filed if one.number == what]
+    found = filed(what, account)
     if len(found) > 1:
         # Clause 4: each account has a contract of its own, so two may have given one number to a claim each.
         ids = ", ".join(one.id for one in found)

@@ -195,7 +195,7 @@ def _outages(
     if kind == "period":
         return account.outages
     wanted = {id}
-    said = [one for one in account.ground.declarations if id in (one.id, one.number)]
+    said = filed(id, account)
     wanted |= {one.outage for one in settlement.reservations if {*one.notices} & {d.id for d in said}}
     found = [
         outage
@@ -208,6 +208,12 @@ def _outages(
         there = ", ".join(known) or "none"
         raise UsageError(f'{kind}: expected the id of one of this account, got "{id}"; there are {there}')
     return sorted(found, key=lambda outage: (outage.begins, outage.service))
+
+
+def filed(what: str, account: Account) -> Sequence[Declaration]:
+    """The notice or claim of an id; where there is none, those of a number."""
+    of = [one for one in account.ground.declarations if one.kind in ("notice", "claim")]
+    return [one for one in of if one.id == what] or [one for one in of if one.number == what]
 
 
 def _speaks_of(said: Declaration, outage: Outage) -> bool:
