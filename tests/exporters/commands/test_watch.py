@@ -21,7 +21,9 @@ class Terminal:
 
     def __init__(self, config: Path) -> None:
         self._ours, its = os.openpty()
-        command = ["setsid", "--ctty", sys.executable, "-m", "exporters", "status", "--watch"]
+        # Tests that run in the background have Ctrl-C ignored, which is inherited; at a terminal it is not.
+        command = ["env", "--default-signal=INT", "setsid", "--ctty"]
+        command += [sys.executable, "-m", "exporters", "status", "--watch"]
         self._process = subprocess.Popen(
             [*command, "--config", str(config)], stdin=its, stdout=its, stderr=subprocess.PIPE
         )
@@ -41,8 +43,11 @@ class Terminal:
     def left(self) -> tuple[int, str]:
         """The exit status, and what is on standard error."""
         os.write(self._ours, CTRL_C)
-        _, said = self._process.communicate(timeout=20)
-        os.close(self._ours)
+        try:
+            _, said = self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
+            os.close(self._ours)
         return self._process.returncode, said.decode()
 
 
