@@ -326,12 +326,21 @@ def test_a_window_that_ends_before_it_has_begun_is_refused(end: int) -> None:
 
 
 def test_a_probe_of_a_service_that_no_plan_has_is_told_once_however_often_its_origin_starts() -> None:
-    astray = [probe(), probe("q", "nil")]
-    made = Journal().start().clock().plan([service()], astray).start(100).plan([service()], astray, 100)
-    place = f"v-1:{made.lines[2].seq}"
+    astray = [probe(), probe("q", "nil"), probe("r", "nil")]
+    here, there = (
+        Journal(name, name)
+        .start()
+        .clock()
+        .plan([service()], astray)
+        .start(100)
+        .plan([service()], astray, 100)
+        for name in ("v-1", "w-1")
+    )
 
-    assert account(made, until=600).flags == (
-        f'unknown-service: q: no plan has "nil", so it sees for nobody ({place})',
+    assert account(here, there, until=600).flags == tuple(
+        f'unknown-service: {name}: no plan has "nil", so it sees for nobody ({made.origin}:{made.lines[2].seq})'
+        for made in (here, there)
+        for name in ("q", "r")
     )
 
 
@@ -376,6 +385,12 @@ def test_a_plan_that_cannot_be_counted_by_is_refused_with_its_line(
     with pytest.raises(UncountableJournal, match=re.escape(f"v-1:{made.lines[2].seq}: a plan {why}")):
         account(made, until=600)
     assert account(made, until=600, as_of=-1).flags[0].startswith("no-plan")
+
+
+def test_a_service_may_be_down_with_its_only_probe() -> None:
+    made = Journal().start().clock().plan([service(down_when=AtLeast(1))], [probe()]).seen("oxxxoo")
+
+    assert len(account(made, until=600).outages) == 1
 
 
 # ---------------------------------------------------------------------------------------------- their page
