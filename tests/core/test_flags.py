@@ -337,9 +337,10 @@ def test_a_probe_of_a_service_that_no_plan_has_is_told_once_however_often_its_or
         for name in ("v-1", "w-1")
     )
 
+    place = here.lines[2].seq
     assert account(here, there, until=600).flags == tuple(
-        f'unknown-service: {name}: no plan has "nil", so it sees for nobody ({made.origin}:{made.lines[2].seq})'
-        for made in (here, there)
+        f'unknown-service: {name}: no plan has "nil", so it sees for nobody ({origin}:{place})'
+        for origin in ("v-1", "w-1")
         for name in ("q", "r")
     )
 
@@ -350,15 +351,24 @@ def test_a_control_probe_is_of_no_service_and_nothing_is_said_about_it() -> None
     assert account(made, until=600).flags == ()
 
 
+def failing(*equivalents: str) -> Journal:
+    """A service and its equivalent, both seen to fail."""
+    services = [service("s", equivalents=equivalents), service("t")]
+    made = Journal().start().clock().plan(services, [probe(burst=10), probe("q", "t", burst=10)])
+    return made.seen("oxxxoo").seen("oxxxoo", probe="q").in_order()
+
+
 def test_an_equivalent_that_no_plan_has_is_told_and_leaves_nothing_down() -> None:
-    made = Journal().start().clock()
-    made.plan([service("s", equivalents=("t", "nil")), service("t")], [probe()]).seen("oxxxoo")
-    place = f"v-1:{made.lines[2].seq}"
+    known, astray = failing("t"), failing("t", "nil")
 
-    found = account(made, until=600)
+    found = account(astray, until=600)
 
-    assert found.flags == (f'unknown-equivalent: s: no plan has "nil", so it is never known down ({place})',)
-    assert found.outages == ()
+    assert account(known, until=600).flags == ()
+    assert found.flags == (
+        f'unknown-equivalent: s: no plan has "nil", so it is never known down (v-1:{astray.lines[2].seq})',
+    )
+    assert [outage.service for outage in account(known, until=600).outages] == ["s", "t"]
+    assert [outage.service for outage in found.outages] == ["t"]
 
 
 def test_what_another_origin_plans_is_known() -> None:
@@ -388,9 +398,9 @@ def test_a_plan_that_cannot_be_counted_by_is_refused_with_its_line(
 
 
 def test_a_service_may_be_down_with_its_only_probe() -> None:
-    made = Journal().start().clock().plan([service(down_when=AtLeast(1))], [probe()]).seen("oxxxoo")
+    made = Journal().start().clock().plan([service(down_when=AtLeast(1))], [probe(burst=10)])
 
-    assert len(account(made, until=600).outages) == 1
+    assert len(account(made.seen("oxxxoo"), until=600).outages) == 1
 
 
 # ---------------------------------------------------------------------------------------------- their page
