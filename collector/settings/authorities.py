@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
 
 from collector.core.timeline import MINUTE, SECOND, Term
-from collector.host.names import endpoint, literal, web_address
+from collector.host.names import endpoint, web_address
 from collector.journal.authority import Authority
+from collector.settings.listen import is_loopback
 from collector.tables import FileName, shown
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -62,5 +62,4 @@ def _odd(asked: AskedAuthority) -> Iterator[str]:
 
 def _private(url: str) -> bool:
     """Whether nobody reads along: encrypted, or on this machine."""
-    address = literal(endpoint(url, 0)[0])
-    return url.startswith("https://") or (address is not None and ip_address(address.host).is_loopback)
+    return url.startswith("https://") or is_loopback(endpoint(url, 0)[0])

@@ -20,10 +20,15 @@ class Listen:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can ask there."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return self.host == "localhost" or is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of this machine alone; a name is none."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def listen_of(text: str) -> Listen:

@@ -1,7 +1,6 @@
 """Who may ask the server: everybody on this machine, elsewhere only holders of the token over TLS."""
 
 import hmac
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from collector.errors import ConfigurationError
-from collector.settings.listen import Listen
+from collector.settings.listen import Listen, is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What a supervisor may ask without a token: whether we live, nothing about anybody's services."""
@@ -106,9 +105,4 @@ async def hardened(_: web.Request, response: web.StreamResponse) -> None:
 
 def _names_this_machine(host: str) -> bool:
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return name == "localhost" or is_loopback(name.strip("[]"))
