@@ -1,6 +1,5 @@
 """`constat declare`: what a person states, checked, handed to the collector, and waited for."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -134,20 +133,11 @@ def declare(
 
 
 def _undecoded(stated: Mapping[str, Any]) -> Iterator[str]:
-    """Arguments that a terminal of another encoding sent: their bytes are no UTF-8, as the journal is."""
+    """What is wrong with the texts of a declaration, before they are looked at any further."""
     for key, value in stated.items():
         for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and not _is_utf8(text):
-                option, came = _OPTION.get(key, f"--{key}"), os.fsencode(text)
-                yield f"{option}: expected text in UTF-8, got {came!r}; set the terminal to UTF-8"
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+            if isinstance(text, str):
+                yield from options.undecoded(_OPTION.get(key, f"--{key}"), text)
 
 
 def _strangers(settings: Settings, fields: Mapping[str, Any]) -> Iterator[str]:

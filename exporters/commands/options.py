@@ -1,6 +1,8 @@
 """Options and arguments that several commands take, and how their values are read."""
 
+import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,14 @@ def parse_instant(text: str) -> Instant:
     if not 0 <= at < _AFTER_ALL:
         raise ValueError(f'expected an instant of the years 1970 to 2199, got "{text}"')
     return at
+
+
+def undecoded(option: str, text: str) -> Iterator[str]:
+    """What is wrong with an argument that a terminal of another encoding sent: the journal is in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        yield f"{option}: expected text in UTF-8, got {os.fsencode(text)!r}; set the terminal to UTF-8"
 
 
 class InstantType(click.ParamType[Instant]):

@@ -47,6 +47,8 @@ def freeze(output: Path, declare: bool, by: str | None, as_json: bool, **asked: 
     """Write an account and all that it rests on as one file; the same inputs give the same bytes."""
     if declare and not by:
         raise UsageError("--declare: expected --by with the initials of who declares, got nothing")
+    for wrong in options.undecoded("--by", by or ""):
+        raise UsageError(wrong)
     request = Request(**asked)
     drawn = request.drawn()
     whole = comparison.frozen(drawn)

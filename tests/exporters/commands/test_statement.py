@@ -284,6 +284,14 @@ def test_a_declaration_needs_somebody_who_declares(state: Path, tmp_path: Path) 
     assert not (tmp_path / "x.json").exists()
 
 
+def test_initials_of_another_encoding_are_told_before_anything_is_written(
+    state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert freeze(state, tmp_path / "x.json", "--declare", "--by", "\udce9") == 2
+    assert "--by: expected text in UTF-8, got b'\\xe9'" in capsys.readouterr().err
+    assert not (tmp_path / "x.json").exists()
+
+
 # --------------------------------------------------------------------------- what is learnt late of a claim
 
 CLAIM = "claims", "load-balancer.availability/balancer/sliding@1795943160000000"
