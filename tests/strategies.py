@@ -31,7 +31,6 @@ from collector.core.record import (
     Start,
     Stop,
 )
-from collector.core.sight import Harvest
 from collector.core.timeline import SECOND, Duration, Instant, Span, Spans, spans, within
 
 S = SECOND
@@ -224,12 +223,6 @@ def attainment(*journals: Journal, **more: Any) -> Attainment:
     """The only attainment of that account."""
     (found,) = account(*journals, **more).attainments
     return found
-
-
-def absorb(into: Harvest, part: Harvest) -> None:
-    """Joins what one track told in parts."""
-    for name in ("stretches", "plans", "declarations", "untrusted", "holes"):
-        getattr(into, name).extend(getattr(part, name))
 
 
 # ---------------------------------------------------------------------------------------- a simulated world

@@ -17,6 +17,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
+import msgspec
+
 from collector.core.calendar import Slide
 from collector.core.contract import Choice, Commitment, Grace, Readings
 from collector.core.deduction import Deduction
@@ -45,7 +47,7 @@ Degree: TypeAlias = Literal["net", "claimable"]
 """Of strictness, for which downtime is judged (A3): what is left, or what of it may be claimed."""
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """What one kind of deduction takes from raw downtime, and the declarations or incidents that say so."""
 
     kind: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -205,7 +206,7 @@ class InForce(_Data, frozen=True, kw_only=True):
     until: str = ""
 
 
-class Contract(_Data, frozen=True, kw_only=True):
+class Contract(_Data, frozen=True, kw_only=True, dict=True):
     """One version of one provider's terms."""
 
     id: str
@@ -230,15 +231,24 @@ class Contract(_Data, frozen=True, kw_only=True):
 
     def commitment(self, id: str) -> Commitment:
         """The commitment of that name; KeyError if the contract has none."""
-        for commitment in self.commitments:
-            if commitment.id == id:
-                return commitment
-        raise KeyError(id)
+        return self._by_id[id]
 
     def headings(self, id: str) -> tuple[str, ...]:
         """The commitments that promise the same as that one, itself among them, the measured one first."""
-        measured = self.commitment(id).same_as or id
-        return (measured, *(c.id for c in self.commitments if c.same_as == measured))
+        return self._headings[self.commitment(id).same_as or id]
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Commitment]:
+        return {commitment.id: commitment for commitment in self.commitments}
+
+    @cached_property
+    def _headings(self) -> Mapping[str, tuple[str, ...]]:
+        """Measured commitment → it, and those that say the same."""
+        return {
+            id: (id, *(c.id for c in self.commitments if c.same_as == id))
+            for id, commitment in self._by_id.items()
+            if not commitment.same_as
+        }
 
     def promise(self, id: str, readings: Readings) -> tuple[str, ...]:
         """The headings that are one promise with that one, under the reading `command-api`."""

@@ -19,6 +19,7 @@ from collector.core.record import Service
 from collector.core.sight import NEVER
 from collector.core.timeline import (
     ALWAYS,
+    NOTHING,
     Duration,
     Instant,
     Span,
@@ -49,7 +50,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return self.certain[0].start
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """An outage with the answers that its probes got meanwhile."""
 
     outage: Outage
@@ -184,7 +185,7 @@ def network_incidents(
 # ------------------------------------------------------------------------------------ reading grace-scope
 
 
-class Spared(NamedTuple):
+class Spared(msgspec.Struct, frozen=True, gc=False):
     """An incident, and the part of one service's time that belongs to it."""
 
     incident: Incident
@@ -301,22 +302,26 @@ def graced(
     `given` is in the order of `spared`: what was taken concerns only pools that begin before all earlier ones
     have ended, so the rest need not be looked at again.
     """
-    taken: list[tuple[Spans, Spans]] = []
+    if grace is None or not (down or edge):
+        return Graced(NOTHING, NOTHING, ())
+    taken_down: list[Spans] = []
+    taken_edge: list[Spans] = []
     each: list[tuple[str, Spans]] = []
     reach, since = NEVER, 0
-    for one in given if down or edge else ():
-        assert grace is not None
-        left_down, left_edge = intersection(down, one.pool), intersection(edge, one.pool)
-        if one.pool[0].start >= reach:
-            since = len(taken)
+    for one in given:
+        pool = one.pool
+        left_down, left_edge = intersection(down, pool), intersection(edge, pool)
+        if pool[0].start >= reach:
+            since = len(each)
         else:
-            left_down = difference(left_down, union(*(down for down, _ in taken[since:])))
-            left_edge = difference(left_edge, union(*(edge for _, edge in taken[since:])))
-        reach = max(reach, one.pool[-1].end)
+            left_down = difference(left_down, union(*taken_down[since:]))
+            left_edge = difference(left_edge, union(*taken_edge[since:]))
+        reach = max(reach, pool[-1].end)
         if not (left_down or left_edge):
             continue
-        more = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
-        if more[0] or more[1]:
-            each.append((one.incident.id, more[0]))
-            taken.append(more)
-    return Graced(union(*(down for down, _ in taken)), union(*(edge for _, edge in taken)), tuple(each))
+        of_down, of_edge = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
+        if of_down or of_edge:
+            each.append((one.incident.id, of_down))
+            taken_down.append(of_down)
+            taken_edge.append(of_edge)
+    return Graced(union(*taken_down), union(*taken_edge), tuple(each))

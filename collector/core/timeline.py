@@ -77,18 +77,24 @@ ALWAYS: Spans = (Span(-(1 << 62), 1 << 62),)
 
 def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
     """The set of all instants in `parts`, which may overlap, touch, be empty and come in any order."""
-    merged: list[tuple[Instant, Instant]] = []
+    return _merged(map(_span, sorted(parts)))
+
+
+def _merged(ordered: Iterable[Span]) -> Spans:
+    """The set of all instants in spans that are in order of their starts."""
+    merged: list[Span] = []
     upto: Instant = 0
-    for start, end in sorted(parts):
+    for span in ordered:
+        start, end = span
         if end <= start:
             continue
         if not merged or start > upto:
-            merged.append((start, end))
+            merged.append(span)
             upto = end
         elif end > upto:
-            merged[-1] = merged[-1][0], end
+            merged[-1] = _span((merged[-1].start, end))
             upto = end
-    return tuple(map(_span, merged))
+    return tuple(merged)
 
 
 def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
@@ -98,10 +104,12 @@ def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
 
 def union(*sets: Spans) -> Spans:
     """Instants that are in any of `sets`."""
+    if len(sets) == 1:
+        return sets[0]
     present = tuple(filter(None, sets))
     if len(present) < 2:
         return present[0] if present else NOTHING
-    return spans(chain.from_iterable(present))
+    return _merged(sorted(chain.from_iterable(present)))
 
 
 _start, _end = itemgetter(0), itemgetter(1)
@@ -115,37 +123,38 @@ def intersection(a: Spans, b: Spans) -> Spans:
         return within(b, a[0])
     if not a or not b:
         return NOTHING
-    found: list[tuple[Instant, Instant]] = []
+    found: list[Span] = []
     i, j = bisect_right(a, b[0].start, key=_end), bisect_right(b, a[0].start, key=_end)
     while i < len(a) and j < len(b):
         start, end = max(a[i].start, b[j].start), min(a[i].end, b[j].end)
         if start < end:
-            found.append((start, end))
+            found.append(_span((start, end)))
         if a[i].end <= b[j].end:
             i += 1
         else:
             j += 1
-    return tuple(map(_span, found))
+    return tuple(found)
 
 
 def difference(a: Spans, b: Spans) -> Spans:
     """Instants of `a` that are not in `b`."""
     if not a or not b:
         return a
-    left: list[tuple[Instant, Instant]] = []
+    left: list[Span] = []
     j = 0
-    for start, end in a:
+    for span in a:
+        start, end = span
         while j < len(b) and b[j].end <= start:
             j += 1
         k = j
         while k < len(b) and b[k].start < end:
             if start < b[k].start:
-                left.append((start, b[k].start))
+                left.append(_span((start, b[k].start)))
             start = max(start, b[k].end)
             k += 1
         if start < end:
-            left.append((start, end))
-    return tuple(map(_span, left))
+            left.append(span if k == j else _span((start, end)))
+    return tuple(left)
 
 
 def within(a: Spans, window: Span) -> Spans:
@@ -166,18 +175,22 @@ def within(a: Spans, window: Span) -> Spans:
 
 def duration(a: Spans) -> Duration:
     """How long `a` is in all."""
-    return sum([end - start for start, end in a])
+    total = 0
+    for start, end in a:
+        total += end - start
+    return total
 
 
 def first(a: Spans, amount: Duration) -> Spans:
     """The earliest `amount` of `a` (all of it if it is shorter)."""
-    taken: list[tuple[Instant, Instant]] = []
-    for start, end in a:
+    taken: list[Span] = []
+    for span in a:
         if amount <= 0:
             break
-        taken.append((start, min(end, start + amount)))
-        amount -= end - start
-    return tuple(map(_span, taken))
+        length = span[1] - span[0]
+        taken.append(span if length <= amount else _span((span[0], span[0] + amount)))
+        amount -= length
+    return tuple(taken)
 
 
 class Summed:

@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import groupby, pairwise
-from operator import attrgetter, itemgetter
+from itertools import chain, groupby, pairwise
+from operator import gt, itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from collector.core.record import AtLeast, DownWhen, Plan, Service
-from collector.core.sight import NEVER, State, Stretch, Testimony
+from collector.core.sight import NEVER, State, Testimony
 from collector.core.timeline import (
     ALWAYS,
     NOTHING,
@@ -165,54 +165,58 @@ def _newest_word(at: Instant, h: _Held) -> tuple[bool, Instant, Instant]:
 
 
 class Seen(NamedTuple):
-    """One probe's stretches, sorted by state. `answered` is part of `edge`."""
+    """One probe's stretches, sorted by state."""
 
     up: Spans = NOTHING
     down: Spans = NOTHING
     edge: Spans = NOTHING
     answered: Spans = NOTHING
+    """UP, and where answers came in EDGE."""
 
 
 def seen(testimonies: Sequence[Testimony], throttle: str) -> dict[tuple[str, str], Seen]:
     """(origin, probe) → its states under that choice of the reading `platform-throttle`."""
     choices = ("", throttle)
-    stretches: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], _ByState] = defaultdict(lambda: defaultdict(list))
     for told in testimonies:
-        of = stretches[told.origin]
-        for stretch in told.harvest.stretches:
-            if stretch.throttle in choices:
-                of[stretch.probe].append(stretch)
-    return {
-        (origin, probe): _sorted(all_of) for origin, of in stretches.items() for probe, all_of in of.items()
-    }
+        for kind, stretches in told.harvest.stretches.items():
+            if kind.throttle in choices:
+                found[told.origin, kind.probe][kind.state] += stretches
+    return {watcher: _seen(by_state) for watcher, by_state in found.items()}
 
 
-_start = attrgetter("start")
+_ByState: TypeAlias = dict[State, list[tuple[Instant, Instant]]]
 
 
-def _sorted(stretches: Sequence[Stretch]) -> Seen:
-    by: dict[State, list[tuple[Instant, Instant]]] = defaultdict(list)
-    twice: list[tuple[Instant, Instant]] = []
-    told_until = NEVER
-    for one in sorted(stretches, key=_start):
-        start, end = one.start, one.end
-        by[one.state].append((start, end))
-        if start < told_until:
-            twice.append((start, min(end, told_until)))
-        if end > told_until:
-            told_until = end
+def _seen(of: _ByState) -> Seen:
     # T4: time that was told twice, because the clock was set back, is UNKNOWN.
-    unsure = spans(twice)
+    unsure = spans(_twice(of))
     up, down, edge, answered = (
         difference(spans(parts), unsure)
         for parts in (
-            by[State.UP],
-            by[State.DOWN],
-            by[State.EDGE] + by[State.ANSWERED],
-            by[State.ANSWERED],
+            of[State.UP],
+            of[State.DOWN],
+            of[State.EDGE] + of[State.ANSWERED],
+            of[State.UP] + of[State.ANSWERED],
         )
     )
     return Seen(up, down, edge, answered)
+
+
+def _twice(of: _ByState) -> Iterator[tuple[Instant, Instant]]:
+    """What of the stretches lies in one that began before."""
+    stretches = sorted(chain.from_iterable(of.values()))
+    if not any(map(gt, map(_end, stretches), map(_start, stretches[1:]))):
+        return  # mostly
+    told_until = NEVER
+    for start, end in stretches:
+        if start < told_until:
+            yield start, min(end, told_until)
+        if end > told_until:
+            told_until = end
+
+
+_start, _end = itemgetter(0), itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,8 +256,8 @@ def _alone(parts: Watches, by_probe: Mapping[tuple[str, str], Seen]) -> States:
 
 
 def _answered(span: Span, watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Spans:
-    watching = [by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes]
-    return within(union(*(part for one in watching for part in (one.up, one.answered))), span)
+    watching = (by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes)
+    return within(union(*(one.answered for one in watching)), span)
 
 
 def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterator[Seen]:

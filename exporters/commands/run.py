@@ -110,8 +110,14 @@ def serve(
         behind_proxy=behind_proxy,
     )
     permitted(door)
-    gc.freeze()  # what was loaded stays as long as the process: no collection has to walk it
+    spare_collections()
     asyncio.run(_Server(world, door).run())
+
+
+def spare_collections() -> None:
+    """Collect rarely, and never walk what was loaded: an account has many objects and leaves no cycle."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def _listen(text: str) -> Listen:

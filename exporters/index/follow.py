@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from collector.core.durability import Canary, Objects, joined
 from collector.core.latency import Fold, Latencies
 from collector.core.record import Line
-from collector.core.sight import Harvest, Testimony, Track
+from collector.core.sight import Harvest, Testimony, Track, together
 from collector.core.timeline import Duration, Instant
 from collector.journal.reader import Batch, Damage, OriginDir, Position, read
 from exporters.index import rows
@@ -131,7 +131,7 @@ class Follower:
         track, fresh = self.track, self.fold.take()
         parts = (kept, track.harvest, track.tail())
         return Told(
-            Testimony(track.origin, track.vantage, track.began or 0, track.until, _joined(parts)),
+            Testimony(track.origin, track.vantage, track.began or 0, track.until, together(parts)),
             Latencies(
                 judged=earlier.judged + fresh.judged,
                 excursions=earlier.excursions + fresh.excursions + self.fold.tail(),
@@ -142,13 +142,3 @@ class Follower:
             [*damage, *map(str, self.damage)],
             self.heard,
         )
-
-
-def _joined(parts: tuple[Harvest, ...]) -> Harvest:
-    return Harvest(
-        stretches=[stretch for part in parts for stretch in part.stretches],
-        plans=[plan for part in parts for plan in part.plans],
-        declarations=[declaration for part in parts for declaration in part.declarations],
-        untrusted=[span for part in parts for span in part.untrusted],
-        holes=[hole for part in parts for hole in part.holes],
-    )

@@ -9,36 +9,49 @@ from sqlite_utils import Database
 from collector.core.durability import Canary, Sighting, joined
 from collector.core.latency import Excursion, Judged, Latencies
 from collector.core.record import Declaration, Line, Plan, decode, encode
-from collector.core.sight import Harvest, Hole, Stretch
-from collector.core.timeline import Span
+from collector.core.sight import Harvest, Hole, Kind, State
+from collector.core.timeline import Instant, Span
 from collector.journal.reader import Damage
 from exporters.index.schema import TABLES
 from exporters.index.tally import ProbeTally
 
-_STRETCHES = msgspec.json.Decoder(list[Stretch])
+STRETCHES_PER_ROW = 256
+"""A row for each takes three times as long to read; in one row, all would be written anew for each more."""
+
+_SPANS = msgspec.json.Decoder(list[tuple[Instant, Instant]])
 _KNOWN = msgspec.json.Decoder(tuple[Sighting | None, Sighting | None, Sighting | None, Sighting | None])
 _HISTOGRAM = msgspec.json.Decoder(dict[int, int])
 
 
 def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
     """Keep what a track has just found of `origin`."""
-    stretches = ((origin, s.probe, s.start, s.throttle, s.end, s.state) for s in harvest.stretches)
-    insert(db, "stretches", stretches)
+    for kind, of in harvest.stretches.items():
+        _add_stretches(db, (origin, *kind), of)
     told: list[Line] = [*harvest.plans, *harvest.declarations]
     insert(db, "lines", ((origin, line.seq, encode(line).decode()) for line in told))
     insert(db, "holes", ((origin, h.first_seq, h.last_seq, *h.span) for h in harvest.holes))
     insert(db, "untrusted", ((origin, *span) for span in harvest.untrusted))
 
 
+def _add_stretches(db: Database, key: Sequence[str], found: Iterable[tuple[Instant, Instant]]) -> None:
+    """Keep more stretches of a kind after those that are known; what a row has room for goes into the last."""
+    newest = (
+        "SELECT row, spans FROM stretches WHERE origin = ? AND probe = ? AND throttle = ? AND state = ?"
+        " ORDER BY row DESC LIMIT 1"
+    )
+    last, text = db.conn.execute(newest, key).fetchone() or (0, "[]")
+    told = [*_SPANS.decode(text), *found]
+    rows = (told[k : k + STRETCHES_PER_ROW] for k in range(0, len(told), STRETCHES_PER_ROW))
+    texts = (msgspec.json.encode(row).decode() for row in rows)
+    insert(db, "stretches", ((*key, row, text) for row, text in enumerate(texts, last)))
+
+
 def harvest_of(db: Database, origin: str) -> Harvest:
-    """All that was kept of `origin`, in the order of time."""
+    """All that was kept of `origin`, in the order in which it was found."""
     found = Harvest()
-    # As one text, which is decoded in half the time that so many rows take, and in one pass over the table:
-    # there are few origins, and by the key each row would be looked up by itself.
-    stretch = 'json_array(probe, start, "end", state, throttle)'
-    stretches = f"SELECT json_group_array({stretch}) FROM stretches NOT INDEXED WHERE origin = ?"
-    for (text,) in db.conn.execute(stretches, (origin,)):
-        found.stretches = _STRETCHES.decode(text)
+    stretches = "SELECT probe, throttle, state, spans FROM stretches WHERE origin = ? ORDER BY row"
+    for probe, throttle, state, text in db.conn.execute(stretches, (origin,)):
+        found.stretches[Kind(probe, throttle, State(state))] += _SPANS.decode(text)
     for (text,) in db.conn.execute("SELECT line FROM lines WHERE origin = ? ORDER BY seq", (origin,)):
         line = decode(text.encode())
         if isinstance(line, Plan):

@@ -15,15 +15,15 @@ migrations = Migrations("constat-index")
 TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     # How far an origin was read, and what its track held open there: feeding goes on from it.
     "origins": ({"origin": str, "position": str, "track": str, "fold": str, "health": str}, ("origin",)),
-    # Closed stretches of one state of one probe.
+    # Closed stretches of one state of one probe, in the order in which they were found, so many to a row.
     "stretches": (
-        {"origin": str, "probe": str, "start": int, "throttle": str, "end": int, "state": str},
-        ("origin", "probe", "start", "throttle"),
+        {"origin": str, "probe": str, "throttle": str, "state": str, "row": int, "spans": str},
+        ("origin", "probe", "throttle", "state", "row"),
     ),
     # Plans and declarations, as they stand in the journal.
     "lines": ({"origin": str, "seq": int, "line": str}, ("origin", "seq")),
     # When the wall clock of an origin was not to be trusted (rule T4).
-    "untrusted": ({"origin": str, "start": int, "end": int}, ("origin", "start")),
+    "untrusted": ({"origin": str, "start": int, "end": int}, ()),
     # Lines that are missing from the journal.
     "holes": (
         {"origin": str, "first_seq": int, "last_seq": int, "start": int, "end": int},
@@ -47,21 +47,21 @@ TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "origin": str, "probe": str, "commitment": str, "start": int,
             "end": int, "samples": int, "highest": int,
         },
-        ("origin", "probe", "commitment", "start"),
+        (),
     ),
     # What is known of an object that was written to be read back.
     "objects": ({"origin": str, "probe": str, "object": str, "known": str}, ("origin", "probe", "object")),
     # Where the journal does not say what its tree says it said.
     "damage": ({"origin": str, "from_seq": int, "to_seq": int, "why": str}, ("origin", "from_seq")),
 }  # fmt: skip
-"""Table → its columns and its key."""
+"""Table → its columns, and its key where a row may come again and replace the one before."""
 
 
 @migrations()
 def create(db: Database) -> None:
     """The first version."""
     for name, (columns, key) in TABLES.items():
-        db.table(name).create(columns, pk=key, not_null=set(columns), strict=True)
+        db.table(name).create(columns, pk=key or None, not_null=set(columns), strict=True)
     # What the rows were made with: another contract's limits make other rows.
     db.table("made_with").create({"limits": str}, strict=True)
 
@@ -69,6 +69,11 @@ def create(db: Database) -> None:
 @migrations()
 def objects(db: Database) -> None:  # noqa: ARG001
     """What was read back stands in samples, which an index lacks: one of the first version is made anew."""
+
+
+@migrations()
+def begin_at_once(db: Database) -> None:  # noqa: ARG001
+    """Of stretches that began at one instant the last alone was kept: what was lost stands in the journal."""
 
 
 def current(db: Database) -> bool:

@@ -1,6 +1,5 @@
 """What figures of the past cost: a scrape, a rolling year, and the index of a year made anew."""
 
-import gc
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from collector.journal import layout
 from collector.journal.origin import open_origin
 from collector.journal.store import Store
 from exporters import query
+from exporters.commands.run import spare_collections
 from exporters.index.rebuild import rebuild
 from exporters.kinds import metrics
 from tests.bench.years import YEAR
@@ -117,7 +117,7 @@ def rebuild_s(directory: Path) -> tuple[int, float]:
 
 def _ms(action: Callable[[], None], times: int = 15) -> float:
     """Processor time of `action` in a process like the exporter's, the median of several."""
-    gc.freeze()
+    spare_collections()
     took = []
     for _ in range(times):
         before = time.process_time()

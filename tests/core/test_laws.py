@@ -15,7 +15,7 @@ from collector.core.account import Account, draw, replay
 from collector.core.attainment import Attainment
 from collector.core.published import to_json
 from collector.core.record import AtLeast, Line, Outcome, Plan, Reason, Sample, Start
-from collector.core.sight import Harvest, Track
+from collector.core.sight import Track, together
 from collector.core.timeline import DAY, Span, difference, duration, intersection, union
 from collector.core.verdict import States, seen, service_states, watches
 from tests.strategies import (
@@ -26,7 +26,6 @@ from tests.strategies import (
     Journal,
     S,
     World,
-    absorb,
     account,
     attainment,
     calendar,
@@ -187,7 +186,7 @@ def test_one_line_at_a_time_is_the_same_as_all_at_once(pattern: str, seed: int) 
     lines = list(watched(pattern, burst=8).gap(len(pattern) * 10 + 1).stop(len(pattern) * 10 + 2).lines)
     lines = renumbered([*lines[:-2], *chance.sample(lines[-2:], 1), *restarted(lines)])
     throttled(lines, chance)
-    told = Harvest()
+    told = []
     live = Track("v-1")
     whole = Track("v-1")
 
@@ -196,14 +195,13 @@ def test_one_line_at_a_time_is_the_same_as_all_at_once(pattern: str, seed: int) 
         whole.feed(line)
         live.tail()  # looking changes nothing
         if chance.randrange(4) == 0:
-            absorb(told, live.take())
+            told.append(live.take())
             live = Track.restore(json.loads(json.dumps(live.snapshot())))
 
-    absorb(told, live.take())
-    absorb(told, live.tail())
+    told += live.take(), live.tail()
     expected = whole.testimony()
     assert (live.vantage, live.began, live.until) == (expected.vantage, expected.began, expected.until)
-    assert told == expected.harvest
+    assert together(told) == expected.harvest
 
 
 def restarted(lines: list[Line]) -> list[Line]:

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from collector.core.record import Host, Outcome, Plan, Reason, Start, Stop
-from collector.core.sight import Harvest, State, Stretch, Track
+from collector.core.sight import Harvest, Kind, State, Track, together
 from collector.core.timeline import Span
 from collector.errors import UncountableJournal
-from tests.strategies import BLIND, FAILED, OK, Journal, S, absorb, instant, probe, service, watched
+from tests.strategies import BLIND, FAILED, OK, Journal, S, instant, probe, service, watched
 
 
 def track(journal: Journal) -> Track:
@@ -21,13 +21,14 @@ def track(journal: Journal) -> Track:
 
 
 def told(journal: Journal, throttle: str = "not-unavailable") -> list[tuple[float, float, str]]:
-    """Start, end in seconds after T0, and state, of each stretch."""
+    """Start, end in seconds after T0, and state, of each stretch, in order of time."""
     stretches = track(journal).testimony().harvest.stretches
-    return [
-        ((s.start - instant(0)) / S, (s.end - instant(0)) / S, str(s.state))
-        for s in stretches
-        if s.throttle in ("", throttle)
-    ]
+    return sorted(
+        ((start - instant(0)) / S, (end - instant(0)) / S, str(kind.state))
+        for kind, of in stretches.items()
+        if kind.throttle in ("", throttle)
+        for start, end in of
+    )
 
 
 def test_ok_after_ok_is_up_from_the_first_sending_to_the_last_answer() -> None:
@@ -202,9 +203,9 @@ def test_throttling_by_our_own_rate_is_never_a_failure() -> None:
 def test_readings_see_the_same_again_after_the_next_blindness() -> None:
     journal = watched("o").sample(5, Outcome.THROTTLED, reason=Reason.RATE_PLATFORM).sample(10, BLIND)
 
-    last = track(journal.sample(20).sample(30)).testimony().harvest.stretches[-1]
+    told_ = track(journal.sample(20).sample(30)).testimony().harvest.stretches
 
-    assert last == Stretch("p", instant(20), instant(30.01), State.UP, "")
+    assert told_[Kind("p", "", State.UP)][-1] == (instant(20), instant(30.01))
 
 
 @pytest.mark.parametrize(("seq", "message"), [(3, "v-1:3: expected a seq above 3"), (1, "v-1:1: ")])
@@ -347,21 +348,19 @@ def eventful() -> Journal:
 @pytest.mark.parametrize("cut", range(len(eventful().lines) + 1))
 def test_a_restart_after_any_line_changes_nothing(cut: int) -> None:
     """Law 4, on a journal that has everything: all that is open is in the snapshot, as JSON has it."""
-    journal, told_ = eventful(), Harvest()
+    journal = eventful()
     before = Track(journal.origin)
     for line in journal.lines[:cut]:
         before.feed(line)
-    absorb(told_, before.take())
+    early = before.take()
     assert before.take() == Harvest()
 
     after = Track.restore(json.loads(json.dumps(before.snapshot())))
     for line in journal.lines[cut:]:
         after.feed(line)
-    absorb(told_, after.take())
-    absorb(told_, after.tail())
 
     expected = track(journal).testimony()
-    assert told_ == expected.harvest
+    assert together((early, after.take(), after.tail())) == expected.harvest
     assert (after.origin, after.vantage, after.began, after.until) == expected[:4]
     assert len(expected.harvest.holes) == 1
     assert len(expected.harvest.untrusted) == 2

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from collector.core.account import replay
 from collector.core.latency import limits
 from collector.core.record import Gap, GapReason, Line, Outcome, Reason
-from collector.core.timeline import MINUTE, SECOND
+from collector.core.timeline import MINUTE, SECOND, spans
 from exporters.index import rows
 from exporters.index.follow import Follower
 from exporters.index.schema import migrations
@@ -116,7 +116,10 @@ def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
 
     told = found.testimony
     assert told[:4] == whole[:4]
-    assert sorted(told.harvest.stretches) == sorted(whole.harvest.stretches)
+    assert {kind: sorted(of) for kind, of in told.harvest.stretches.items()} == {
+        kind: sorted(of) for kind, of in whole.harvest.stretches.items()
+    }
+    assert spans(told.harvest.untrusted) == spans(whole.harvest.untrusted)
     assert told.harvest.plans == whole.harvest.plans
     assert told.harvest.holes == whole.harvest.holes
     assert sorted(found.objects) == sorted(replayed.objects["here"])
