@@ -50,13 +50,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return self.certain[0].start
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """An outage with the answers that its probes got meanwhile."""
-
-    outage: Outage
-    answered: Spans
-
-
 class History(NamedTuple):
     """What the plans said of a service, its outages, and the answers that its probes got."""
 
@@ -64,12 +57,12 @@ class History(NamedTuple):
     outages: Sequence[Outage]
     answered: Spans
 
-    def by_region(self, counts: Callable[[Service], bool]) -> dict[str, list[Told]]:
+    def by_region(self, counts: Callable[[Service], bool]) -> dict[str, Sequence[Outage]]:
         """Region → the outages there while the plan counts; one that outlasts a change is cut there."""
         # JOURNAL: when a service's rules change, each stretch is judged by its own plan.
         where = ruled(self.watched, lambda rules: rules.region if counts(rules) else None)
         return {
-            region: [Told(part, self.answered) for part in _parts_in(self.outages, there)]
+            region: _parts_in(self.outages, there)
             for region, there in where.items()
             if region is not None
         }
@@ -99,25 +92,24 @@ def _part(outage: Outage, span: Span) -> Outage:
 class _Unit(NamedTuple):
     """What counts as one outage here, and which outages make one incident."""
 
-    parts: Callable[[Told], list[Outage]]
+    parts: Callable[[Outage, Spans], list[Outage]]
     groups: Callable[[list[Outage], Duration], list[list[Outage]]]
 
 
-def _split(told: Told) -> list[Outage]:
-    outage = told.outage
-    cuts = [outage.begins]
+def _split(outage: Outage, answered: Spans) -> list[Outage]:
+    cuts = []
     for before, after in pairwise(outage.certain):
-        answers = within(told.answered, Span(before.end, after.start))
+        answers = within(answered, Span(before.end, after.start))
         if answers:
             cuts.append(answers[0].start)
-    if len(cuts) == 1:
+    if not cuts:
         return [outage]
-    cuts.append(outage.ends)
-    return [_part(outage, Span(start, end)) for start, end in pairwise(cuts)]
+    edges = pairwise((outage.begins, *cuts, outage.ends))
+    return [_part(outage, Span(start, end)) for start, end in edges]
 
 
-def _whole(told: Told) -> list[Outage]:
-    return [told.outage]
+def _whole(outage: Outage, answered: Spans) -> list[Outage]:  # noqa: ARG001
+    return [outage]
 
 
 def _each(parts: list[Outage], apart: Duration) -> list[list[Outage]]:  # noqa: ARG001
@@ -156,30 +148,27 @@ def _incident(outages: Sequence[Outage], region: str) -> Incident:
     )
 
 
-def _parts(outages: Sequence[Told], readings: Readings) -> list[Outage]:
-    return [part for told in outages for part in _UNITS[readings["grace-unit"]].parts(told)]
+def _parts(outages: Sequence[Outage], answered: Spans, readings: Readings) -> list[Outage]:
+    parts = _UNITS[readings["grace-unit"]].parts
+    return [part for outage in outages for part in parts(outage, answered)]
 
 
-def _grouped(parts: list[Outage], region: str, grace: Grace, readings: Readings) -> tuple[Incident, ...]:
+def incidents(parts: list[Outage], region: str, grace: Grace, readings: Readings) -> tuple[Incident, ...]:
+    """The incidents that outages of a region make, or parts of them (G1)."""
     groups = _UNITS[readings["grace-unit"]].groups(parts, grace.joined_within)
     return tuple(_incident(group, region) for group in groups)
-
-
-def incidents(outages: Sequence[Told], region: str, grace: Grace, readings: Readings) -> tuple[Incident, ...]:
-    """The network incidents of a region: `outages` are those that make incidents there (G1)."""
-    return _grouped(_parts(outages, readings), region, grace, readings)
 
 
 def network_incidents(
     of: Iterable[History], grace: Grace, readings: Readings
 ) -> dict[str, tuple[Incident, ...]]:
     """Region → its network incidents (G1), by each service where and while it is promised access."""
-    told: dict[str, list[Told]] = defaultdict(list)
+    parts: dict[str, list[Outage]] = defaultdict(list)
     for history in of:
         there = history.by_region(lambda rules: grace.incidents_of in rules.commitments)
         for region, outages in there.items():
-            told[region] += outages
-    return {region: incidents(outages, region, grace, readings) for region, outages in told.items()}
+            parts[region] += _parts(outages, history.answered, readings)
+    return {region: incidents(of_region, region, grace, readings) for region, of_region in parts.items()}
 
 
 # ------------------------------------------------------------------------------------ reading grace-scope
@@ -245,17 +234,17 @@ def spared(
     scope = _SCOPES[readings["grace-scope"]](promise, grace)
     found: list[Spared] = []
     for region, outages in history.by_region(lambda rules: rules.via in scope.ways).items():
-        whole, parts = [told.outage for told in outages], _parts(outages, readings)
+        parts = _parts(outages, history.answered, readings)
         touched: set[str] = set()
         for incident in network.get(region, ()):
             touching = _overlapping(parts, incident.possible)
             touched.update(map(_id, touching))
-            belonging = _overlapping(whole, incident.possible) if scope.whole else touching
+            belonging = _overlapping(outages, incident.possible) if scope.whole else touching
             if belonging:
                 found.append(Spared(incident, union(*map(_possible, belonging))))
         if scope.always:
             alone = [part for part in parts if part.id not in touched]
-            found += (Spared(one, one.possible) for one in _grouped(alone, region, grace, readings))
+            found += (Spared(one, one.possible) for one in incidents(alone, region, grace, readings))
     return tuple(sorted(found, key=lambda one: (one.pool[0].start, one.incident.begins, one.incident.id)))
 
 

@@ -49,17 +49,18 @@ def runs(service: str, states: States) -> Runs:
     """The outages and blips of a service, in order of time; one that no UP has ended yet is told as open."""
     ups = [up.start for up in states.up]
     certain = _by_run(states.down, ups)
-    found = [
-        Outage(
+    outages: list[Outage] = []
+    blips: list[Outage] = []
+    for run, possible in _by_run(union(states.down, states.edge), ups).items():
+        one = Outage(
             id=f"{service}@{possible[0].start}",
             service=service,
             certain=tuple(certain.get(run, ())),
             possible=tuple(possible),
             open=run == len(ups),
         )
-        for run, possible in _by_run(union(states.down, states.edge), ups).items()
-    ]
-    return Runs(tuple(one for one in found if one.certain), tuple(one for one in found if not one.certain))
+        (outages if one.certain else blips).append(one)
+    return Runs(tuple(outages), tuple(blips))
 
 
 def _by_run(parts: Spans, ups: Sequence[Instant]) -> Mapping[int, list[Span]]:

@@ -77,24 +77,19 @@ ALWAYS: Spans = (Span(-(1 << 62), 1 << 62),)
 
 def spans(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
     """The set of all instants in `parts`, which may overlap, touch, be empty and come in any order."""
-    return _merged(map(_span, sorted(parts)))
-
-
-def _merged(ordered: Iterable[Span]) -> Spans:
-    """The set of all instants in spans that are in order of their starts."""
-    merged: list[Span] = []
+    merged: list[tuple[Instant, Instant]] = []
     upto: Instant = 0
-    for span in ordered:
-        start, end = span
+    for part in sorted(parts):
+        start, end = part
         if end <= start:
             continue
         if not merged or start > upto:
-            merged.append(span)
+            merged.append(part)
             upto = end
         elif end > upto:
-            merged[-1] = _span((merged[-1].start, end))
+            merged[-1] = merged[-1][0], end
             upto = end
-    return tuple(merged)
+    return tuple(map(_span, merged))
 
 
 def either_way(parts: Iterable[tuple[Instant, Instant]]) -> Spans:
@@ -109,7 +104,7 @@ def union(*sets: Spans) -> Spans:
     present = tuple(filter(None, sets))
     if len(present) < 2:
         return present[0] if present else NOTHING
-    return _merged(sorted(chain.from_iterable(present)))
+    return spans(chain.from_iterable(present))
 
 
 _start, _end = itemgetter(0), itemgetter(1)

@@ -6,8 +6,8 @@ import pytest
 
 from collector.core.attainment import Attainment
 from collector.core.contract import Grace
-from collector.core.incident import Incident, Spared, Told, graced, incidents
-from collector.core.outage import runs
+from collector.core.incident import Incident, Spared, graced, incidents
+from collector.core.outage import Outage, runs
 from collector.core.timeline import NOTHING, SECOND, duration
 from collector.core.verdict import States
 from tests.strategies import (
@@ -44,11 +44,10 @@ def taken(parts: list[tuple[float, float]], down: list[tuple[float, float]], kin
     return (duration(at(*down)) - duration(found.down)) // SECOND
 
 
-def told(down: list[tuple[float, float]]) -> list[Told]:
+def told(down: list[tuple[float, float]]) -> list[Outage]:
     edges = [(a - 1, a) for a, _ in down] + [(b, b + 1) for _, b in down]
     ups = [(b + 1, b + 2) for _, b in down]
-    found = runs("s", States(down=at(*down), edge=at(*edges), up=at(*ups)))
-    return [Told(outage, NOTHING) for outage in found.outages]
+    return list(runs("s", States(down=at(*down), edge=at(*edges), up=at(*ups))).outages)
 
 
 @pytest.mark.parametrize(("kind", "left"), [("wall", 190), ("accumulated", 180)])
