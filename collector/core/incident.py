@@ -139,6 +139,11 @@ _certain, _possible, _id = attrgetter("certain"), attrgetter("possible"), attrge
 
 
 def _incident(outages: Sequence[Outage], region: str) -> Incident:
+    if len(outages) == 1:  # mostly
+        (one,) = outages
+        return Incident(
+            id=one.id, region=region, certain=one.certain, possible=one.possible, outages=(one.id,)
+        )
     return Incident(
         id=outages[0].id,
         region=region,

@@ -1,16 +1,15 @@
-"""The index's tables, and how each version of them came from the one before.
+"""The index's tables.
 
-A row is a conclusion (a stretch of a state, a count, a plan), never a sample. An index is a cache: where a
-step from an old version would need what the index does not hold, it is made anew from the journal.
+A row is a conclusion (a stretch of a state, a count, a plan), never a sample. An index is a cache: one of
+another version is made anew from the journal, which needs no way from each version to the next.
 """
 
-from functools import cache
 from typing import Any
 
 from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
-migrations = Migrations("constat-index")
+VERSION = 3
+"""Of the tables, and of what rows mean."""
 
 TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     # How far an origin was read, and what its track held open there: feeding goes on from it.
@@ -57,31 +56,8 @@ TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 """Table → its columns, and its key where a row may come again and replace the one before."""
 
 
-@migrations()
-def create(db: Database) -> None:
-    """The first version."""
+def create(db: Database, made_with: str) -> None:
+    """Empty tables, for rows that are `made_with` this."""
     for name, (columns, key) in TABLES.items():
         db.table(name).create(columns, pk=key or None, not_null=set(columns), strict=True)
-    # What the rows were made with: another contract's limits make other rows.
-    db.table("made_with").create({"limits": str}, strict=True)
-
-
-@migrations()
-def objects(db: Database) -> None:  # noqa: ARG001
-    """What was read back stands in samples, which an index lacks: one of the first version is made anew."""
-
-
-@migrations()
-def begin_at_once(db: Database) -> None:  # noqa: ARG001
-    """Of stretches that began at one instant the last alone was kept: what was lost stands in the journal."""
-
-
-def current(db: Database) -> bool:
-    """Whether `db` has exactly the tables of this version."""
-    return {migration.name for migration in migrations.applied(db)} == _known()
-
-
-@cache
-def _known() -> set[str]:
-    """The migrations that there are: all that an empty database lacks."""
-    return {migration.name for migration in migrations.pending(Database(memory=True))}
+    db.table("made_with").create({"what": str}, strict=True).insert({"what": made_with})

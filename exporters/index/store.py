@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from collector.core.timeline import Duration
 from collector.errors import ConstatError
-from exporters.index.schema import current, migrations
+from exporters.index.schema import VERSION, create
 
 NAME = "index.sqlite"
 WAIT_S = 10.0
@@ -42,8 +42,7 @@ def making(path: Path, limits: Limits) -> Iterator[Database]:
         connection.execute("PRAGMA journal_mode=MEMORY")
         connection.execute("PRAGMA synchronous=OFF")
         db = _database(connection)
-        migrations.apply(db)
-        db.table("made_with").insert({"limits": _text(limits)})
+        create(db, _made_with(limits))
         yield db
     finally:
         connection.close()
@@ -84,17 +83,16 @@ def _database(connection: sqlite3.Connection) -> Database:
 
 
 def _check(path: Path, db: Database, limits: Limits) -> None:
-    if not current(db):
-        raise UnusableIndexError(f"{path}: expected this version's tables; `constat rebuild` makes them")
-    made_with = [text for (text,) in db.conn.execute("SELECT limits FROM made_with")]
-    if made_with != [_text(limits)]:
+    if db.conn.execute("SELECT * FROM made_with").fetchall() != [(_made_with(limits),)]:
         raise UnusableIndexError(
-            f"{path}: made with another contract's limits; `constat rebuild` makes it anew"
+            f"{path}: made by another version, or with another contract's limits; "
+            "`constat rebuild` makes it anew"
         )
 
 
-def _text(limits: Limits) -> str:
-    return msgspec.json.encode(dict(sorted(limits.items()))).decode()
+def _made_with(limits: Limits) -> str:
+    """What rows are made with: another version or another contract's limits make other rows."""
+    return msgspec.json.encode({"version": VERSION, "limits": dict(sorted(limits.items()))}).decode()
 
 
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)

@@ -15,7 +15,7 @@ from collector.core.record import Gap, GapReason, Line, Outcome, Reason
 from collector.core.timeline import MINUTE, SECOND, spans
 from exporters.index import rows
 from exporters.index.follow import Follower
-from exporters.index.schema import migrations
+from exporters.index.schema import create
 from tests.exporters.index.dumped import rows_in
 from tests.exporters.journals import BEGAN, CONTRACT, clock, day, numbered, plan, sample, start
 
@@ -25,7 +25,7 @@ LIMITS = limits(CONTRACT)
 @contextmanager
 def index() -> Iterator[Database]:
     db = Database(memory=True)
-    migrations.apply(db)
+    create(db, "")
     yield db
     db.close()
 
