@@ -7,12 +7,12 @@ the account: it depends on nothing but its arguments, so anyone can draw it agai
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from collector.core.attainment import Attainment, Facts, Stake, Terms
 from collector.core.breach import Ground
-from collector.core.calendar import Calendar, Slide
+from collector.core.calendar import Calendar
 from collector.core.claim import Claim, claims
 from collector.core.contract import READINGS, SHARES_OF_TIME, Commitment, Contract, Readings, ratio
 from collector.core.correction import stated
@@ -33,7 +33,6 @@ from collector.core.timeline import (
     Instant,
     Span,
     spans,
-    union,
     within,
 )
 from collector.core.verdict import States, Watcher, Watches, seen, service_states, watches
@@ -184,7 +183,9 @@ class _Drawing:
         }
         self.network = self._network()
         self.spared: dict[tuple[str, tuple[str, ...]], tuple[Spared, ...]] = {}
-        self.slides: dict[tuple[str, Instant], tuple[Slide, ...]] = {}
+        # Of all services the same.
+        self.windows = cache(partial(windows, asked=asked, calendar=calendar, as_of=as_of))
+        self.positions = cache(partial(positions, calendar=calendar, as_of=as_of))
         self.eligibility = Eligibility(
             contract=contract,
             calendar=calendar,
@@ -238,19 +239,13 @@ class _Drawing:
         for stake in self.stakes[name]:
             if stake.commitment.id not in listed:
                 continue
-            for window in windows(stake.commitment.window, self.asked, self.calendar, self.as_of):
+            for window in self.windows(stake.commitment.window):
                 yield stake.over(window, self.readings)
             if "worst" in self.asked:
-                slides = self._positions(stake.commitment.window, stake.began)
+                slides = self.positions(stake.commitment.window, began=stake.began)
                 found = stake.worst(slides, stake.losses(slides, self.readings))
                 drawn = stake.over(Window("worst", found.span), self.readings)
                 yield replace(drawn, episodes=found.episodes)
-
-    def _positions(self, length: str, began: Instant) -> tuple[Slide, ...]:
-        known = self.slides.get((length, began))
-        if known is None:
-            known = self.slides[length, began] = positions(length, self.calendar, began, self.as_of)
-        return known
 
     def _stakes(self, name: str, watched: Watches) -> Iterable[Stake]:
         """All that is promised to a service, under every heading that promises it."""
@@ -335,7 +330,7 @@ class _Drawing:
         inside = [watch for span, watch in watched if within((span,), window.span)]
         origins = {w.origin for watch in inside for w in watch.probes}
         told = [one for one in self.evidence.testimonies if one.origin in origins]
-        untrusted = union(*(spans(one.harvest.untrusted) for one in told))
+        untrusted = spans(span for one in told for span in one.harvest.untrusted)
         holes = spans(hole.span for one in told for hole in one.harvest.holes)
         flags = {
             "unwitnessed": within(self.states[name].unwitnessed, window.span),

@@ -28,6 +28,7 @@ from collector.core.timeline import (
     duration,
     first,
     intersection,
+    spans,
     union,
     within,
 )
@@ -62,9 +63,7 @@ class History(NamedTuple):
         # JOURNAL: when a service's rules change, each stretch is judged by its own plan.
         where = ruled(self.watched, lambda rules: rules.region if counts(rules) else None)
         return {
-            region: _parts_in(self.outages, there)
-            for region, there in where.items()
-            if region is not None
+            region: _parts_in(self.outages, there) for region, there in where.items() if region is not None
         }
 
 
@@ -298,24 +297,24 @@ def graced(
     """
     if grace is None or not (down or edge):
         return Graced(NOTHING, NOTHING, ())
-    taken_down: list[Spans] = []
-    taken_edge: list[Spans] = []
+    taken_down: list[Span] = []
+    taken_edge: list[Span] = []
     each: list[tuple[str, Spans]] = []
-    reach, since = NEVER, 0
+    reach, since = NEVER, (0, 0)
     for one in given:
         pool = one.pool
         left_down, left_edge = intersection(down, pool), intersection(edge, pool)
         if pool[0].start >= reach:
-            since = len(each)
+            since = len(taken_down), len(taken_edge)
         else:
-            left_down = difference(left_down, union(*taken_down[since:]))
-            left_edge = difference(left_edge, union(*taken_edge[since:]))
+            left_down = difference(left_down, spans(taken_down[since[0] :]))
+            left_edge = difference(left_edge, spans(taken_edge[since[1] :]))
         reach = max(reach, pool[-1].end)
         if not (left_down or left_edge):
             continue
         of_down, of_edge = _KINDS[readings["grace-kind"]](left_down, left_edge, one, grace.amount)
         if of_down or of_edge:
             each.append((one.incident.id, of_down))
-            taken_down.append(of_down)
-            taken_edge.append(of_edge)
-    return Graced(union(*taken_down), union(*taken_edge), tuple(each))
+            taken_down += of_down
+            taken_edge += of_edge
+    return Graced(spans(taken_down), spans(taken_edge), tuple(each))

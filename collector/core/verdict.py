@@ -174,6 +174,9 @@ class Seen(NamedTuple):
     """UP, and where answers came in EDGE."""
 
 
+UNSEEN = Seen()
+
+
 def seen(testimonies: Sequence[Testimony], throttle: str) -> dict[tuple[str, str], Seen]:
     """(origin, probe) → its states under that choice of the reading `platform-throttle`."""
     choices = ("", throttle)
@@ -256,7 +259,7 @@ def _alone(parts: Watches, by_probe: Mapping[tuple[str, str], Seen]) -> States:
 
 
 def _answered(span: Span, watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Spans:
-    watching = (by_probe.get((w.origin, w.probe), Seen()) for w in watch.probes)
+    watching = (by_probe.get((w.origin, w.probe), UNSEEN) for w in watch.probes)
     return within(union(*(one.answered for one in watching)), span)
 
 
@@ -264,10 +267,10 @@ def _witnessed(watch: Watch, by_probe: Mapping[tuple[str, str], Seen]) -> Iterat
     # S6: where no control of a vantage point is UP, the DOWN and EDGE of its probes become UNKNOWN.
     awake: dict[str, Spans] = {}
     for control in watch.controls:
-        up = by_probe.get((control.origin, control.probe), Seen()).up
+        up = by_probe.get((control.origin, control.probe), UNSEEN).up
         awake[control.vantage] = union(awake.get(control.vantage, NOTHING), up)
     for watcher in watch.probes:
-        one = by_probe.get((watcher.origin, watcher.probe), Seen())
+        one = by_probe.get((watcher.origin, watcher.probe), UNSEEN)
         if watcher.vantage in awake:
             sure = awake[watcher.vantage]
             one = one._replace(down=intersection(one.down, sure), edge=intersection(one.edge, sure))

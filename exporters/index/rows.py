@@ -34,7 +34,7 @@ def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
 
 
 def _add_stretches(db: Database, key: Sequence[str], found: Iterable[tuple[Instant, Instant]]) -> None:
-    """Keep more stretches of a kind after those that are known; what a row has room for goes into the last."""
+    """Keep more stretches of a kind after those that are known: the last row is filled up first."""
     newest = (
         "SELECT row, spans FROM stretches WHERE origin = ? AND probe = ? AND throttle = ? AND state = ?"
         " ORDER BY row DESC LIMIT 1"
