@@ -30,7 +30,12 @@ def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
     told: list[Line] = [*harvest.plans, *harvest.declarations]
     insert(db, "lines", ((origin, line.seq, encode(line).decode()) for line in told))
     insert(db, "holes", ((origin, h.first_seq, h.last_seq, *h.span) for h in harvest.holes))
-    insert(db, "untrusted", ((origin, *span) for span in harvest.untrusted))
+    # A clock that nobody keeps right is told of with each line, always from where it was right last.
+    add = (
+        'INSERT INTO untrusted (origin, start, "end") VALUES (?, ?, ?)'
+        ' ON CONFLICT DO UPDATE SET "end" = max("end", excluded."end")'
+    )
+    db.conn.executemany(add, ((origin, *span) for span in harvest.untrusted))
 
 
 def _add_stretches(db: Database, key: Sequence[str], found: Iterable[tuple[Instant, Instant]]) -> None:

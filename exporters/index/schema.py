@@ -22,7 +22,7 @@ TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     # Plans and declarations, as they stand in the journal.
     "lines": ({"origin": str, "seq": int, "line": str}, ("origin", "seq")),
     # When the wall clock of an origin was not to be trusted (rule T4).
-    "untrusted": ({"origin": str, "start": int, "end": int}, ()),
+    "untrusted": ({"origin": str, "start": int, "end": int}, ("origin", "start")),
     # Lines that are missing from the journal.
     "holes": (
         {"origin": str, "first_seq": int, "last_seq": int, "start": int, "end": int},

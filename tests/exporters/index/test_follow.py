@@ -1,9 +1,11 @@
 """What the index keeps does not depend on how the lines came in."""
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from sqlite_utils import Database
 from collector.core.account import replay
 from collector.core.latency import limits
 from collector.core.record import Gap, GapReason, Line, Outcome, Reason
+from collector.core.sight import Kind, State
 from collector.core.timeline import MINUTE, SECOND, spans
 from exporters.index import rows
 from exporters.index.follow import Follower
@@ -46,14 +49,18 @@ def kept(chunks: Sequence[Sequence[Line]], *, anew: bool = True) -> dict[str, li
 
 @st.composite
 def journals(draw: st.DrawFn) -> list[Line]:
-    """Lines of one origin: samples of any outcome, gaps, clocks good and bad, restarts and changed plans."""
+    """Lines of one origin: samples of any outcome, gaps, clocks good, bad and set back, restarts, plans."""
     lines: list[Line] = [start(), plan()]
     at = BEGAN
+    instants = [at]
     for _ in range(draw(st.integers(0, 25))):
         at += draw(st.sampled_from([1, SECOND, 2 * SECOND, 10 * SECOND, MINUTE]))
+        instants.append(at)
         kind = draw(
             st.sampled_from(
-                ["sample"] * 12 + ["object"] * 4 + ["gap", "clock", "bad-clock", "start", "plan", "platform"]
+                ["sample"] * 12
+                + ["object"] * 4
+                + ["gap", "clock", "bad-clock", "set-back", "start", "plan", "platform"]
             )
         )
         name = draw(st.sampled_from(["api-1", "api-2", "get"]))
@@ -78,6 +85,9 @@ def journals(draw: st.DrawFn) -> list[Line]:
                 lines.append(Gap(seq=0, at=at, probes=("*",), from_=at - 1, to=at, reason=GapReason.LAG))
             case "clock" | "bad-clock":
                 lines.append(clock(at, None if kind == "bad-clock" else 1000))
+            case "set-back":
+                at = draw(st.sampled_from(instants))
+                lines.append(msgspec.structs.replace(clock(at), step=-SECOND))
             case "start":
                 lines.append(start(at))
             case "plan":
@@ -123,6 +133,38 @@ def test_what_the_index_keeps_with_what_came_since_is_what_a_replay_finds(
     assert told.harvest.plans == whole.harvest.plans
     assert told.harvest.holes == whole.harvest.holes
     assert sorted(found.objects) == sorted(replayed.objects["here"])
+
+
+def test_of_two_stretches_that_begin_at_one_instant_both_are_kept() -> None:
+    """T4: the clock was set back to that instant, and what is told twice is UNKNOWN."""
+    answers = [sample("get", BEGAN + k * 10 * SECOND, took=1) for k in range(3)]
+    set_back = msgspec.structs.replace(clock(BEGAN), step=-20 * SECOND)
+    with index() as db:
+        for lines in ([start(), plan(), *answers], [set_back, *answers[:2]]):
+            follower = Follower.stored(db, "here", LIMITS)
+            for seq, line in enumerate(lines, follower.track.seq + 1 if follower.track.plan else 0):
+                follower.feed(msgspec.structs.replace(line, seq=seq))
+            with db.atomic():
+                follower.keep(db)
+        told = Follower.stored(db, "here", LIMITS).told(db)
+
+    assert told.testimony.harvest.stretches[Kind("get", "", State.UP)] == [
+        (BEGAN, BEGAN + 20 * SECOND + 1),
+        (BEGAN, BEGAN + 10 * SECOND + 1),
+    ]
+
+
+def test_a_row_of_stretches_is_filled_up_before_the_next_begins() -> None:
+    lines = day([("api", Outcome.FAILED), ("", Outcome.OK)] * 300)
+    (whole,) = replay({"here": lines}, CONTRACT, 1 << 62).testimonies
+
+    at_once, by_and_by = kept([lines]), kept([lines[k : k + 170] for k in range(0, len(lines), 170)])
+
+    edges = [json.loads(row[-1]) for row in at_once["stretches"] if row[1:4] == ("api-1", "", "edge")]
+    assert [len(row) for row in edges] == [256, 43]
+    told = whole.harvest.stretches[Kind("api-1", "", State.EDGE)]
+    assert [tuple(span) for row in edges for span in row] == told[:299]
+    assert at_once == by_and_by
 
 
 def test_the_index_holds_no_row_for_each_line() -> None:
