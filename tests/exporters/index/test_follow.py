@@ -154,6 +154,16 @@ def test_of_two_stretches_that_begin_at_one_instant_both_are_kept() -> None:
     ]
 
 
+def test_a_clock_that_jumps_to_and_fro_unsaid_is_untrusted_as_long_as_it_ever_was() -> None:
+    """T4: each line that contradicts those before it tells of time from one instant on, the later of less."""
+    right = [sample("get", BEGAN + k * 10 * SECOND) for k in range(3)]
+    wrong = [sample("get", BEGAN + 5 * SECOND, took=(at - 5) * SECOND) for at in (60, 40)]
+
+    (row,) = kept([numbered([start(), plan(), *right, *wrong])])["untrusted"]
+
+    assert row == ("here", BEGAN + 20 * SECOND + 20_000, BEGAN + 60 * SECOND + 1)
+
+
 def test_a_row_of_stretches_is_filled_up_before_the_next_begins() -> None:
     lines = day([("api", Outcome.FAILED), ("", Outcome.OK)] * 300)
     (whole,) = replay({"here": lines}, CONTRACT, 1 << 62).testimonies
