@@ -18,6 +18,7 @@ from exporters.index.tally import ProbeTally
 STRETCHES_PER_ROW = 256
 """A row for each takes three times as long to read; in one row, all would be written anew for each more."""
 
+_STATES = {state.value: state for state in State}
 _SPANS = msgspec.json.Decoder(list[tuple[Instant, Instant]])
 _KNOWN = msgspec.json.Decoder(tuple[Sighting | None, Sighting | None, Sighting | None, Sighting | None])
 _HISTOGRAM = msgspec.json.Decoder(dict[int, int])
@@ -51,12 +52,19 @@ def _add_stretches(db: Database, key: Sequence[str], found: Iterable[tuple[Insta
     insert(db, "stretches", ((*key, row, text) for row, text in enumerate(texts, last)))
 
 
+def _state(text: str) -> State:
+    try:
+        return _STATES[text]
+    except KeyError:
+        raise msgspec.ValidationError(f'expected a state, got "{text}"') from None
+
+
 def harvest_of(db: Database, origin: str) -> Harvest:
     """All that was kept of `origin`, in the order in which it was found."""
     found = Harvest()
     stretches = "SELECT probe, throttle, state, spans FROM stretches WHERE origin = ? ORDER BY row"
     for probe, throttle, state, text in db.conn.execute(stretches, (origin,)):
-        found.stretches[Kind(probe, throttle, State(state))] += _SPANS.decode(text)
+        found.stretches[Kind(probe, throttle, _state(state))] += _SPANS.decode(text)
     for (text,) in db.conn.execute("SELECT line FROM lines WHERE origin = ? ORDER BY seq", (origin,)):
         line = decode(text.encode())
         if isinstance(line, Plan):

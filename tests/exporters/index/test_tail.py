@@ -3,9 +3,11 @@
 import asyncio
 import gzip
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -266,6 +268,30 @@ async def test_an_index_made_with_other_limits_is_not_used(tmp_path: Path) -> No
     rebuild(tmp_path, {**LIMITS, "internal-network.latency": 1})
 
     with pytest.raises(UnusableIndexError, match="another contract's limits"):
+        query.indexed(tmp_path, CONTRACT)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("UPDATE stretches SET state = state || 'x'", "does not decode"),
+        ("UPDATE stretches SET spans = '[[1, 2]'", "does not decode"),
+        ("UPDATE origins SET health = '{'", "does not decode"),
+        ("UPDATE made_with SET what = '{\"version\":2}'", "made by another version"),
+        ("DELETE FROM made_with", "made by another version"),
+        ("DROP TABLE made_with", "expected an index"),
+        ("DROP TABLE stretches", "expected an index"),
+    ],
+)
+async def test_an_index_that_was_tampered_with_or_is_of_another_version_is_made_anew(
+    tmp_path: Path, damage: str, message: str
+) -> None:
+    await write(tmp_path, day(TROUBLE))
+    make(tmp_path, LIMITS, nobody)
+    with closing(sqlite3.connect(index_path(tmp_path))) as connection, connection:
+        connection.execute(damage)
+
+    with pytest.raises(UnusableIndexError, match=message):
         query.indexed(tmp_path, CONTRACT)
 
 
