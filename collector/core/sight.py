@@ -125,18 +125,8 @@ class Eye:
     """What one probe has seen: its last settled sample, and the stretch that is still growing up to it."""
 
     __slots__ = (
-        "done",
-        "grows",
-        "last",
-        "left",
-        "probe",
-        "sent",
-        "sight",
-        "since",
-        "throttle",
-        "upto",
-        "valid_from",
-    )
+        "done", "grows", "last", "left", "probe", "sent", "sight", "since", "throttle", "upto", "valid_from",
+    )  # fmt: skip
 
     def __init__(self, probe: Probe, valid_from: Instant) -> None:
         self.ask(probe, valid_from)
