@@ -341,6 +341,19 @@ def test_each_of_three_incidents_takes_two_minutes_that_no_other_took(edge: bool
     assert seconds(taken_.down if edge else taken_.edge) == []
 
 
+def test_what_an_earlier_incident_took_of_doubt_is_no_matter_for_those_that_share_downtime() -> None:
+    pools = shared((0, 100), (1000, 1150), (1100, 1300))
+
+    taken_ = graced(at((1000, 1300)), at((0, 10), (20, 30)), pools, grace(), SAFE)
+
+    assert seconds(taken_.down) == [(1000, 1240)]
+    assert seconds(taken_.edge) == [(0, 10), (20, 30)]
+
+
+def test_of_nothing_nothing_is_grace() -> None:
+    assert graced(NOTHING, NOTHING, shared((0, 100)), grace(), SAFE) == (NOTHING, NOTHING, ())
+
+
 def test_an_incident_that_goes_on_keeps_what_it_took_from_those_that_come_after() -> None:
     """The first goes on over the second, which was up, and over the third; the fourth is for itself."""
     pools = shared((0, 1000), (100, 200), (500, 600), (2000, 2100))
