@@ -76,8 +76,8 @@ def origins(directory: Path) -> list[OriginDir]:
         directory = directory / "journal"
     checkpoints = directory.parent / "checkpoints"
     places = [_origin(path, checkpoints) for path in sorted(directory.iterdir()) if path.is_dir()]
-    # One that has checkpoints had lines: they are missing.
-    found = [place for place in places if _has_lines(place.directory) or _checkpointed(place)]
+    # One that has checkpoints had lines, though they may be missing; and of lines there are very many files.
+    found = [place for place in places if _checkpointed(place) or _has_lines(place.directory)]
     if not found and directory.name != "journal":
         raise JournalError(
             f"{directory}: expected a state directory, a journal or files *{LINES}[.gz], found none of them"
@@ -190,7 +190,9 @@ def _origin(directory: Path, checkpoints: Path) -> OriginDir:
 
 
 def _checkpointed(place: OriginDir) -> bool:
-    return place.checkpoints is not None and bool(checkpoint_numbers(place.checkpoints))
+    if place.checkpoints is None:
+        return False
+    return checkpoint_path(place.checkpoints, 1).exists() or bool(checkpoint_numbers(place.checkpoints))
 
 
 def _has_lines(directory: Path) -> bool:
