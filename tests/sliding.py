@@ -448,3 +448,14 @@ def just_reached() -> Case:
     outages = [[(first + k * HOUR, first + (k + 2) * HOUR)] for k in (0, 10)]
     target = 1 - Fraction(2, 31 * 24)
     return replace(case, as_of=moved(first, 1) + 3 * DAY, outages=outages, pools=[], target=target)
+
+
+def just_before() -> Case:
+    """Grace moves on as the start leaves ten seconds behind; the end gets past it as the start meets more."""
+    case = dipping()
+    first = case.outages[0][0][0]
+    met = first + 510 * SECOND
+    spared_until = moved(met, 1) - 1
+    last = spared_until - 60 * SECOND
+    pieces = [(first, first + 10 * SECOND), (met, met + 60 * SECOND), (last, last + 1000 * SECOND)]
+    return replace(case, outages=[pieces], pools=[[0]], amount=120 * SECOND, target=Fraction(1))

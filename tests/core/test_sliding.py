@@ -28,6 +28,7 @@ from tests.sliding import (
     in_the_window,
     interlocked,
     judged,
+    just_before,
     just_reached,
     lowered_at_a_month_end,
     made_up,
@@ -93,6 +94,7 @@ HARD: dict[str, Case] = {
     "in the window": in_the_window(),
     "interlocked": interlocked(),
     "just reached": just_reached(),
+    "just before": just_before(),
 }
 
 
