@@ -72,7 +72,11 @@ soak: $(READY_DEV) packages  ## half an hour of 40 probes against real servers, 
 	exec $(BIN)/python -m tests.integration.soak
 
 .PHONY: bench
-bench: $(READY_DEV) packages  ## what it costs against the budgets and beside the blackbox exporter and Prometheus; YEAR=1: all of a year
+bench:  ## what it costs by the Python that is deployed, beside the blackbox exporter and Prometheus; YEAR=1: all of a year
+	exec $(MAKE) --no-print-directory measure PYTHON=$(SYSTEM_PYTHON) VENV=$(VENV)-deployed
+
+.PHONY: measure
+measure: $(READY_DEV) packages
 	exec $(BIN)/python -m tests.bench $(if $(YEAR),--year)
 
 .PHONY: packages
@@ -89,7 +93,7 @@ lock:  ## compile the locks anew (needs uv); UPGRADE=1 takes newer versions
 
 .PHONY: clean
 clean:  ## remove what was made here (not a data directory)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage mutants
+	rm -rf $(VENV) $(VENV)-deployed build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage mutants
 	find collector exporters tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
