@@ -76,7 +76,7 @@ bench:  ## what it costs by the Python that is deployed, beside the blackbox exp
 	exec $(MAKE) --no-print-directory measure PYTHON=$(SYSTEM_PYTHON) VENV=$(VENV)-deployed
 
 .PHONY: measure
-measure: $(READY_DEV) packages
+measure: $(READY_DEV) packages  ## the same by the Python of VENV
 	exec $(BIN)/python -m tests.bench $(if $(YEAR),--year)
 
 .PHONY: packages
