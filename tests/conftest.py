@@ -1,6 +1,5 @@
 """What every test may use: free ports, and a clear word where a Debian package is missing."""
 
-import gc
 import os
 import shutil
 import socket
@@ -81,10 +80,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come last, so that a first failure shows within seconds. `make laws` counts by law."""
     items.sort(key=_is_slow)
     if settings.get_current_profile_name() == "large":
+        from exporters.commands.run import spare_collections
+
         _share(items)
-        # Examples leave next to no cycles: looking for them takes a tenth of the hours.
-        gc.freeze()
-        gc.set_threshold(50_000)
+        # Here too: looking for cycles takes a tenth of the hours.
+        spare_collections()
 
 
 TRIED: Counter[int] = Counter()
