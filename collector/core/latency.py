@@ -1,8 +1,8 @@
 """Samples → how many were over, within or undecided against a limit; excursions and quantiles (rule A5).
 
 A measured value is an interval, value ± error, so a sample may be neither over nor within. One fold follows
-one origin and serves both sides: the index keeps what `take` gives (counts and sketches by hour, closed
-excursions), an account drawn from the journal keeps every value for exact quantiles.
+one origin and serves both sides: the index keeps what `take` gives (counts by hour, closed excursions), an
+account drawn from the journal keeps every value for exact quantiles.
 """
 
 from array import array
@@ -36,18 +36,6 @@ def side(value: Duration, error: Duration, limit: Duration) -> Side:
     return "within" if value + error <= limit else "undecided"
 
 
-def bucket(value: Duration) -> int:
-    """The sketch's bucket of a value: eight to each doubling, so its bounds are at most 12.5 % apart."""
-    shift = max(value.bit_length() - 4, 0)
-    return shift * 8 + (max(value, 0) >> shift)
-
-
-def bucket_bound(index: int) -> Duration:
-    """The smallest value beyond the bucket."""
-    shift = max(index // 8 - 1, 0)
-    return (index - shift * 8 + 1) << shift
-
-
 class Excursion(NamedTuple):
     """A run of samples of one probe that were all over the limit."""
 
@@ -72,20 +60,11 @@ class Judged(NamedTuple):
     undecided: int
 
 
-class Sketch(NamedTuple):
-    """All values of one probe in one hour, by `bucket`."""
-
-    probe: str
-    hour: Instant
-    counts: Mapping[int, int]
-
-
 @dataclass(slots=True)
 class Latencies:
     """What a fold found, or what the index kept of it; counts of one hour may come in several parts."""
 
     judged: list[Judged] = field(default_factory=list)
-    sketches: list[Sketch] = field(default_factory=list)
     excursions: list[Excursion] = field(default_factory=list)
     values: dict[str, "Values"] = field(default_factory=dict)
 
@@ -164,7 +143,6 @@ class Fold:
         self._keep = keep
         self._about: dict[str, tuple[tuple[str, Duration], ...]] = {}
         self._counts: dict[tuple[str, str, Instant], Counter[Side]] = defaultdict(Counter)
-        self._sketches: dict[tuple[str, Instant], Counter[int]] = defaultdict(Counter)
         self._closed: list[Excursion] = []
         self._open: dict[tuple[str, str], Excursion] = {}
         self._values: dict[str, Values] = defaultdict(Values)
@@ -173,8 +151,8 @@ class Fold:
         """The next line."""
         if type(line) is Sample:
             if line.outcome is _OK and line.value is not None:
-                about = self._about.get(line.probe, ())
-                if about or not self._keep:
+                about = self._about.get(line.probe)
+                if about:
                     self._sample(line, line.value, about)
             elif self._open:
                 self._close((line.probe,))
@@ -202,12 +180,10 @@ class Fold:
                 Judged(probe, commitment, hour, n["over"], n["within"], n["undecided"])
                 for (probe, commitment, hour), n in self._counts.items()
             ],
-            sketches=[Sketch(probe, hour, dict(n)) for (probe, hour), n in self._sketches.items()],
             excursions=self._closed,
             values=self._values,
         )
-        self._counts, self._sketches, self._closed = defaultdict(Counter), defaultdict(Counter), []
-        self._values = defaultdict(Values)
+        self._counts, self._closed, self._values = defaultdict(Counter), [], defaultdict(Values)
         return taken
 
     def tail(self) -> list[Excursion]:
@@ -227,15 +203,12 @@ class Fold:
             self._open[excursion.probe, excursion.commitment] = excursion
 
     def _sample(self, line: Sample, value: Duration, about: Iterable[tuple[str, Duration]]) -> None:
-        hour = line.sent - line.sent % HOUR
-        if not self._keep:
-            self._sketches[line.probe, hour][bucket(value)] += 1
-        else:
+        if self._keep:
             self._values[line.probe].add(line.sent, value, line.error)
         for commitment, limit in about:
             judged = side(value, line.error, limit)
             if not self._keep:
-                self._counts[line.probe, commitment, hour][judged] += 1
+                self._counts[line.probe, commitment, line.sent - line.sent % HOUR][judged] += 1
             key = line.probe, commitment
             if judged == "over":
                 self._over(Excursion(*key, line.sent, line.done, 1, value))

@@ -1,6 +1,5 @@
 """Rows of the index to and from what was found in the journal: the one place that knows both."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -21,7 +20,6 @@ STRETCHES_PER_ROW = 256
 _STATES = {state.value: state for state in State}
 _SPANS = msgspec.json.Decoder(list[tuple[Instant, Instant]])
 _KNOWN = msgspec.json.Decoder(tuple[Sighting | None, Sighting | None, Sighting | None, Sighting | None])
-_HISTOGRAM = msgspec.json.Decoder(dict[int, int])
 
 
 def add_harvest(db: Database, origin: str, harvest: Harvest) -> None:
@@ -87,17 +85,10 @@ def add_latencies(db: Database, origin: str, found: Latencies) -> None:
         " within = within + excluded.within, undecided = undecided + excluded.undecided"
     )
     db.conn.executemany(add, ((origin, *judged) for judged in found.judged))
-    known = "SELECT counts FROM sketches WHERE origin = ? AND probe = ? AND hour = ?"
-    for sketch in found.sketches:
-        counts = Counter(sketch.counts)
-        for (text,) in db.conn.execute(known, (origin, sketch.probe, sketch.hour)).fetchall():
-            counts.update(_HISTOGRAM.decode(text))
-        text = msgspec.json.encode(dict(sorted(counts.items()))).decode()
-        insert(db, "sketches", [(origin, sketch.probe, sketch.hour, text)])
 
 
 def latencies_of(db: Database, origin: str) -> Latencies:
-    """What figures need of the latencies of `origin`: all but the sketches, which are for pictures."""
+    """All that was kept of the latencies of `origin`."""
     judged = "SELECT probe, commitment, hour, over, within, undecided FROM judged WHERE origin = ?"
     excursions = 'SELECT probe, commitment, start, "end", samples, highest FROM excursions WHERE origin = ?'
     return Latencies(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-VERSION = 3
+VERSION = 4
 """Of the tables, and of what rows mean."""
 
 TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -38,8 +38,6 @@ TABLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         ("origin", "probe", "commitment", "hour"),
     ),
-    # A probe's latencies by hour and bucket.
-    "sketches": ({"origin": str, "probe": str, "hour": int, "counts": str}, ("origin", "probe", "hour")),
     # Runs of samples over a limit, once they are over.
     "excursions": (
         {

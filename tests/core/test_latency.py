@@ -17,10 +17,7 @@ from collector.core.latency import (
     Fold,
     Judged,
     Latencies,
-    Sketch,
     Values,
-    bucket,
-    bucket_bound,
     figure,
     limits,
     quantiles,
@@ -143,12 +140,10 @@ def test_counts_by_hour_in_any_number_of_parts_are_the_counts_of_all(values: lis
         by_value.undecided,
     )
     assert by_hour.excursions == by_value.excursions
-    assert sum(sum(sketch.counts.values()) for sketch in kept.sketches) == len(values)
 
 
 def _absorb(into: Latencies, part: Latencies) -> None:
     into.judged += part.judged
-    into.sketches += part.sketches
     into.excursions += part.excursions
 
 
@@ -185,40 +180,11 @@ def test_values_are_given_back_as_they_were_for_any_span(
         assert found == [(value, error) for sent, value, error in given_ if start <= sent < end]
 
 
-@given(st.integers(0, 1 << 40))
-def test_a_bucket_holds_its_values_and_is_no_wider_than_an_eighth(value: int) -> None:
-    index = bucket(value)
-    below = bucket_bound(index - 1) if index else 0
-
-    assert below <= value < bucket_bound(index)
-    assert bucket_bound(index) - below <= max(below // 8, 1)
-
-
 # --------------------------------------------------------------------------------------- by worked examples
 
 
-@pytest.mark.parametrize(
-    ("values", "index", "bound"),
-    [
-        ((-1, 0), 0, 1),
-        ((1,), 1, 2),
-        ((7,), 7, 8),
-        ((8,), 8, 9),
-        ((15,), 15, 16),
-        ((16, 17), 16, 18),
-        ((30, 31), 23, 32),
-        ((32, 35), 24, 36),
-        ((9216, 10_239), 89, 10_240),
-        ((10_240, 11_263), 90, 11_264),
-    ],
-)
-def test_buckets_are_eight_to_a_doubling(values: tuple[int, ...], index: int, bound: int) -> None:
-    assert {bucket(value) for value in values} == {index}
-    assert bucket_bound(index) == bound
-
-
-def test_what_the_index_keeps_is_counts_and_sketches_by_the_hour() -> None:
-    """By the hour of sending, the first at 14:13:20; a value that no limit is about has a sketch too."""
+def test_what_the_index_keeps_is_counts_by_the_hour() -> None:
+    """By the hour of sending, the first at 14:13:20; a value that no limit is about is not counted."""
     made = timed(5 * MS, 11 * MS, 10 * MS, 5 * MS, every=1500, error=1).sample(5000, value=5 * MS)
     made.plan([service("s", MESH)], [probe(every=1500), probe("q", "t")], 5900)
     fold = Fold(limits(contract()))
@@ -231,11 +197,6 @@ def test_what_the_index_keeps_is_counts_and_sketches_by_the_hour() -> None:
     assert found.judged == [
         Judged("p", MESH, first, over=1, within=1, undecided=0),
         Judged("p", MESH, second, over=0, within=2, undecided=1),
-    ]
-    assert found.sketches == [
-        Sketch("p", first, {bucket(5 * MS): 1, bucket(11 * MS): 1}),
-        Sketch("p", second, {bucket(10 * MS): 1, bucket(5 * MS): 2}),
-        Sketch("q", second, {7: 1}),
     ]
     assert found.excursions == [Excursion("p", MESH, instant(1500), instant(1500.01), 1, 11 * MS)]
     assert dict(found.values) == {}
@@ -406,5 +367,4 @@ def test_a_fold_that_was_emptied_goes_on(keep: bool) -> None:
     assert [[(j.within, j.hour) for j in found.judged] for found in (first, second)] == (
         [[], []] if keep else [[(1, instant(-800))]] * 2
     )
-    assert [len(found.sketches) for found in (first, second)] == ([0, 0] if keep else [1, 1])
     assert [list(found.values) for found in (first, second)] == ([["p"], ["p"]] if keep else [[], []])
