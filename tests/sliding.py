@@ -211,7 +211,7 @@ def judged(case: Case, slides: tuple[Slide, ...]) -> Worst:
 def excluding(case: Case) -> list[Deduction]:
     deduction = Deduction(
         id="d", kind="force-majeure", clause="c", spans=spans(case.excluded), scope=("*",),
-        standing="accepted", why="", by="test", document=None, sent=None, received=None,
+        standing="accepted", why="", by="test", document=None, sent=None, received=None, takes=True,
     )  # fmt: skip
     return [deduction] if case.excluded else []
 

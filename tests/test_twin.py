@@ -32,6 +32,7 @@ READINGS = {
     "grace-unit": "joined",
     "excluded-time": "leaves-period",
     "overrun": "as-announced",
+    "disputed": "takes-nothing",
     "platform-throttle": "unavailable",
 }
 

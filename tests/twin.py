@@ -356,11 +356,12 @@ def grace(down: Ticks, edge: Ticks, given: list[tuple[Json, Ticks]], terms: Json
 # ------------------------------------------------------------------------------------ deductions (D)
 
 
-def declared(origins: Sequence[Origin], contract: Json) -> list[Json]:
+def declared(origins: Sequence[Origin], contract: Json, disputed: str) -> list[Json]:
     """Deductions that take time off, each with its ticks."""
+    taking = ["accepted", "disputed"] if disputed == "takes-off" else ["accepted"]
     found = []
     for one in last_words([line for o in origins for line in o.lines if line["t"] == "declaration"]):
-        if one["kind"] not in KINDS or one["standing"] not in ("accepted", "disputed"):
+        if one["kind"] not in KINDS or one["standing"] not in taking:
             continue
         (rule,) = (rule for rule in contract["deductions"] if rule["kind"] == one["kind"])
         spans = one["spans"]
@@ -415,7 +416,7 @@ def account(
         **{name: choice[f"grace-{name}"] for name in ("kind", "scope", "unit")},
     }
     network = incidents(services, terms)
-    every = declared(origins, contract)
+    every = declared(origins, contract, choice["disputed"])
     shown = ticks_of([window])
     outages: list[Json] = []
     blips: list[Json] = []

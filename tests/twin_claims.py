@@ -143,11 +143,11 @@ def hours(spans: Iterable[Sequence[int]]) -> Ticks:
 
 def excluded(service: Service, known: Known) -> Ticks:
     """What deductions take out."""
+    taking = ["accepted", "disputed"] if known.chose("disputed", "takes-off") else ["accepted"]
     found: Ticks = set()
     for one in known.told:
-        if one["kind"] not in KINDS or not {"*", "r", service.name} & set(one["scope"]):
-            continue
-        if one["standing"] not in ("accepted", "disputed"):
+        about = one["kind"] in KINDS and {"*", "r", service.name} & set(one["scope"])
+        if not about or one["standing"] not in taking:
             continue
         taken = hours(one["spans"])
         if one["kind"] == "planned-maintenance":

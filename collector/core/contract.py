@@ -21,6 +21,7 @@ READINGS: Mapping[str, frozenset[Choice]] = {
     "grace-unit": frozenset({"outage", "joined"}),
     "platform-throttle": frozenset({"not-unavailable", "unavailable"}),
     "overrun": frozenset({"until-it-ends", "as-announced"}),
+    "disputed": frozenset({"takes-off", "takes-nothing"}),
     "notice-time": frozenset({"theirs-sent-ours-received", "theirs-received-ours-sent"}),
     "clear-days": frozenset({"strict", "extended"}),
     "reservation-clock": frozenset({"each-instant", "outage-end"}),

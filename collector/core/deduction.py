@@ -33,11 +33,8 @@ class Deduction:
     document: str | None
     sent: Instant | None
     received: Instant | None
-
-    @property
-    def takes(self) -> bool:
-        """Accepted and, to be safe, disputed ones take time off; proposed and refused do not (D1)."""
-        return self.standing in ("accepted", "disputed")
+    takes: bool
+    """Whether it takes time off (D1): accepted, or disputed as far as that is read so; else not."""
 
 
 def in_scope(scope: Iterable[str], service: Service) -> bool:
@@ -168,10 +165,17 @@ def _judged(
             document=declared.document,
             sent=declared.sent,
             received=declared.received,
+            takes=standing in _TAKING[readings["disputed"]],
         )
         for (standing, why), group in groupby(sorted(verdicts), key=lambda pair: pair[0])
     ]
 
+
+# D1, reading `disputed`: safe, what the two sides dispute takes time off.
+_TAKING: Mapping[Choice, tuple[Standing, ...]] = {
+    "takes-off": ("accepted", "disputed"),
+    "takes-nothing": ("accepted",),
+}
 
 # ---------------------------------------------------------------------------------------- reading overrun
 

@@ -131,6 +131,7 @@ def _deduction(d: Deduction, ground: Ground) -> dict[str, Any]:
         "spans": d.spans,
         "scope": d.scope,
         "standing": d.standing,
+        "takes": d.takes,
         "why": d.why,
         "by": d.by,
         "document": d.document,

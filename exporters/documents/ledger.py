@@ -342,6 +342,8 @@ def _idle_because(one: Deduction) -> str:
             return "refused, so it takes nothing"
         case "proposed":
             return "only proposed: until somebody accepts it, it takes nothing"
+        case "disputed" if not one.takes:
+            return "disputed, and by the reading in force (disputed) it takes nothing until it is proved"
         case _:
             return "no downtime that is left lies in it, so it takes nothing"
 

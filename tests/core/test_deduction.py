@@ -153,13 +153,25 @@ def test_maintenance_that_ended_before_an_outage_does_not_excuse_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "taken"),
-    [("accepted", True), ("disputed", True), ("refused", False), ("proposed", False), (None, False)],
+    ("standing", "taken", "read_otherwise"),
+    [
+        ("accepted", True, True),
+        ("disputed", True, False),
+        ("refused", False, False),
+        ("proposed", False, False),
+        (None, False, False),
+    ],
 )
-def test_only_what_is_accepted_or_disputed_takes_time_off(standing: str | None, taken: bool) -> None:
+def test_what_is_accepted_takes_time_off_and_what_is_disputed_by_its_reading(
+    standing: str | None, taken: bool, read_otherwise: bool
+) -> None:
     made = journal().declare(**force(standing=standing, why="said so"))
 
-    assert deducted(made) == ({"force-majeure": 100 * S} if taken else {})
+    readings: dict[str, str]
+    for off, readings in ((taken, {}), (read_otherwise, {"disputed": "takes-nothing"})):
+        (found,) = account(made, until=600, readings=readings).deductions
+        assert (found.standing, found.takes) == (standing or "proposed", off)
+        assert deducted(made, **readings) == ({"force-majeure": 100 * S} if off else {})
 
 
 @pytest.mark.parametrize(
@@ -356,7 +368,7 @@ def test_a_deduction_says_all_that_was_declared_and_under_which_clause() -> None
     assert found == Deduction(
         id="f", kind="force-majeure", clause="13.2", spans=at((100, 200), (300, 310)), scope=("s",),
         standing="proposed", why="storm", by="test", document="0" * 64,
-        sent=instant(-9), received=instant(-8),
+        sent=instant(-9), received=instant(-8), takes=False,
     )  # fmt: skip
 
 

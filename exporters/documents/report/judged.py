@@ -274,7 +274,7 @@ def _idle(report: ReportFacts, one: Attainment, voice: Voice) -> Iterator[str]:
         if deduction.id in took and deduction.takes:
             continue
         if scopes & {*deduction.scope} and intersection(deduction.spans, (one.window.span,)):
-            word = deduction.standing if deduction.standing in ("refused", "proposed") else "nothing-left"
+            word = "nothing-left" if deduction.takes else deduction.standing
             told = voice.join(declared(deduction, report, voice))
             yield voice(
                 "idle-one",
