@@ -367,4 +367,6 @@ def test_a_fold_that_was_emptied_goes_on(keep: bool) -> None:
     assert [[(j.within, j.hour) for j in found.judged] for found in (first, second)] == (
         [[], []] if keep else [[(1, instant(-800))]] * 2
     )
-    assert [list(found.values) for found in (first, second)] == ([["p"], ["p"]] if keep else [[], []])
+    always = Span(instant(-1), instant(60))
+    kept = [[value.tolist() for value, _ in found.values["p"].sent_in(always)] for found in (first, second)]
+    assert kept == ([[[5 * MS]], [[6 * MS]]] if keep else [[[]], [[]]])
