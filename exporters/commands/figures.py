@@ -15,6 +15,7 @@ from collector.core.durability import DurabilityFigure
 from collector.core.published import to_json
 from collector.core.support import SupportTime
 from collector.core.timeline import Instant, Span
+from collector.errors import UsageError
 from collector.host.clock import wall_us
 from exporters import query
 from exporters.commands import amounts, journals, options, printing, tables
@@ -35,6 +36,8 @@ def status(config: Path, as_json: bool, utc: bool, watch: bool) -> int:
     """How every service is now, and what was attained over the window that ends now.
 
     With --watch until Ctrl-C; the exit status is that of the last screen."""
+    if as_json and watch:
+        raise UsageError("--json, --watch: expected one of them, got both; the JSON is printed once")
     world = configured(config)
     where = show.zone(world.contract.zone, utc=utc)
 

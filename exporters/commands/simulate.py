@@ -58,6 +58,8 @@ def simulate(
     if end is None:
         end = world.calendar.shift(start, months=12 * years if years else months or 1)
     span = Span(start, end)
+    if every is not None and every > span.length > 0:
+        raise UsageError(f'--interval: expected at most the period, got "{interval}"')
     with _made(span.length * found.budget.origins) as progress:
         truth = simulation.simulate(
             output,

@@ -225,6 +225,7 @@ def test_the_command_writes_a_journal_that_the_account_reads(
         (["--months", "1", "--years", "1"], "expected one of them"),
         (["--interval", "soon"], "--interval: expected a duration"),
         (["--interval", "0s"], "--interval: expected more than nothing"),
+        (["--interval", "32d"], 'at most the period, got "32d"'),
         (["--from", "9999-12-01T00:00:00Z"], "'--from': expected an instant of the years 1970 to 2199"),
         (
             ["--to", "2025-12-31T23:00:00+00:00"],

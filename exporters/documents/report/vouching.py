@@ -158,7 +158,7 @@ def verification(report: ReportFacts, voice: Voice) -> Iterator[Block]:
         yield say(voice("no-deposit-but-stamps" if stamped else "no-deposit"), "unsure")
     how, given = voice("commands"), ""
     if report.deposits:
-        how, given = f"{how} {voice('commands-deposit')}", " --deposit DEPOSIT"
+        how, given = f"{how} {voice('commands-deposit')}", " --deposit DEPOT.txt"
     yield from kept([say(how), code(one.format(deposit=given) for one in COMMANDS)])
     yield say(voice("verify-limits", speaks=", ".join(setting.speaks(report, voice))), "quiet")
 

@@ -292,6 +292,7 @@ def test_a_declaration_that_lacks_something_is_refused_before_it_leaves(
         (["account", "--journal", "STATE", "--from", AT], "--from and --to: expected both"),
         (["account", "--journal", "STATE", "--contract", "none.toml"], "none.toml"),
         (["status", "--config", "none.toml"], "none.toml"),
+        (["status", "--config", "CONFIG", "--json", "--watch"], "expected one of them, got both"),
         (["outages", "--config", "none.toml"], "none.toml"),
         (["frobnicate"], "No such command"),
         (

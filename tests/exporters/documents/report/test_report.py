@@ -188,8 +188,8 @@ def test_roots_keys_stamps_and_deposit_are_named(outage: Made, language: Languag
 
     assert statement.sha256(facts.statement) in text
     assert "Me Martin, 2 octobre 2026" in text
-    assert text.count("--deposit DEPOSIT") == 2
-    assert f"DEPOSIT {'désigne' if language == 'fr' else 'stands for'}" in text
+    assert text.count("--deposit DEPOT.txt") == 2
+    assert f"DEPOT.txt {'désigne' if language == 'fr' else 'stands for'}" in text
     for one in facts.origins:
         assert one.root is not None
         assert all(needed in text for needed in (one.origin, one.root, *one.keys))
@@ -208,7 +208,7 @@ def test_what_does_not_vouch_is_said(outage: Made) -> None:
     ):
         assert needed in outage.en
     assert "python3 data/verify.py constat verify BUNDLE.zip constat account" in outage.en
-    assert "DEPOSIT" not in outage.en + outage.fr
+    assert "DEPOT.txt" not in outage.en + outage.fr
 
 
 def test_the_provider_s_own_records_are_told(outage: Made) -> None:
