@@ -34,7 +34,11 @@ FIELDS: Final[Mapping[str, tuple[str, Mapping[str, Any], str]]] = {
     "--supersedes": ("supersedes", {"metavar": "ID"}, "The declaration of its kind that this one corrects."),
     "--span": ("spans", _SPAN, "From when to when; may be given several times."),
     "--scope": ("scope", _NAMES, 'A service, a region, or "*"; may be given several times.'),
-    "--standing": ("standing", {"type": click.Choice(get_args(Standing))}, "Whether it is accepted."),
+    "--standing": (
+        "standing",
+        {"type": click.Choice(get_args(Standing))},
+        "Accepted takes time off, disputed by the reading of that name, the others never.",
+    ),
     "--why": ("why", {}, "The reason for that."),
     "--number": ("number", {}, "The number of the ticket, notice or claim."),
     "--severity": ("severity", {"type": int}, "Of the ticket: 1, 2 or 3."),
