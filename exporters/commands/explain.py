@@ -204,15 +204,17 @@ class _Explanation:
             page.say(f"{words.clause(deduction.clause)}; about {', '.join(deduction.scope)}")
         for note in ledger.declared(deduction, self._context):
             page.say(note, hang=2)
-        for one in self._account.attainments:
-            for line in (*one.ledger, *one.excluded):
-                if deduction.id in line.because and deduction.takes:
-                    part = intersection(line.spans, deduction.spans)
-                    told = show.duration(sum(span.length for span in part))
-                    page.say(
-                        f"takes {told} off {one.commitment} of {one.service}, {one.window.kind} window",
-                        hang=2,
-                    )
+        taking = [
+            (one, line)
+            for one in self._account.attainments
+            for line in (*one.ledger, *one.excluded)
+            if deduction.id in line.because and deduction.takes
+        ]
+        for one, line in taking:
+            told = show.duration(sum(span.length for span in intersection(line.spans, deduction.spans)))
+            page.say(f"takes {told} off {one.commitment} of {one.service}, {one.window.kind} window", hang=2)
+        if not taking:
+            page.say(ledger.idle_because(deduction), hang=2)
 
     # --------------------------------------------------------------------------------- down to the journal
 

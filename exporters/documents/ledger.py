@@ -333,10 +333,11 @@ def _idle(page: Page, one: Attainment, context: Context) -> None:
         page.say(f"{deduction.kind} ({clause(deduction.clause)})" if deduction.clause else deduction.kind, 5)
         for note in declared(deduction, context):
             page.say(note, 7, "quiet", hang=2)
-        page.say(_idle_because(deduction), 7, "quiet", hang=2)
+        page.say(idle_because(deduction), 7, "quiet", hang=2)
 
 
-def _idle_because(one: Deduction) -> str:
+def idle_because(one: Deduction) -> str:
+    """Why a deduction that takes nothing does so."""
     match one.standing:
         case "refused":
             return "refused, so it takes nothing"

@@ -234,12 +234,10 @@ def test_a_figure_is_named_by_commitment_service_or_both(
 
 def test_an_outage_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(asked(state, f"api@{FIRST_FAILED - 10 * SECOND}")) == 0
-    page = capsys.readouterr().out
+    page = " ".join(capsys.readouterr().out.split())
 
     assert "An outage of api" in page
-    assert "6 min 29.98 s raw - 1 min planned-maintenance - 2 min grace = 3 min 29.98 s net" in " ".join(
-        page.split()
-    )
+    assert "6 min 29.98 s raw - 1 min planned-maintenance - 2 min grace = 3 min 29.98 s net" in page
 
 
 def test_a_deduction_is_explained_by_its_id(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,6 +246,8 @@ def test_a_deduction_is_explained_by_its_id(state: Path, capsys: pytest.CaptureF
 
     assert "planned-maintenance planned" in page
     assert "takes 1 min off compute.command-api of api" in page
+    run(asked(state, "late"))
+    assert "refused, so it takes nothing" in capsys.readouterr().out
 
 
 def test_what_nobody_knows_is_refused_with_what_there_is(
