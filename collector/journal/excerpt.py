@@ -95,7 +95,7 @@ def load(origin: OriginDir) -> tuple[Excerpt, tuple[Line, ...]]:
     try:
         if path.stat().st_size > LARGEST:
             raise JournalError(f"{path}: expected at most {LARGEST} bytes, got {path.stat().st_size}")
-        found = msgspec.json.decode(path.read_bytes(), type=Excerpt)
+        found = msgspec.json.decode(path.read_bytes().decode(), type=Excerpt)
         return found, tuple(_held_to_sense(found, origin))
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise JournalError(f"{path}: expected an excerpt of a journal, got: {error}") from error

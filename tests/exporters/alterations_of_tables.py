@@ -167,6 +167,21 @@ table(
 )
 
 
+def no_text(name: str, steps: Sequence[int], says: str, file: str) -> None:
+    """A table has a key that nobody reads, and that is no UTF-8."""
+
+    def change(bag: Bag) -> None:
+        where = bag.excerpt() if file == "excerpt" else file
+        bag[where] = bag[where].replace(b"{", b'{"\xef": 0, ', 1)
+
+    alteration(name, steps, says)(change)
+
+
+no_text("the bundle's table is no text", [1], "bundle.json", BUNDLE)
+no_text("an excerpt is no text", [4], "excerpt.json", "excerpt")
+no_text("what is kept of an authority is no text", [2, 6], "first", "data/trust/first.json")
+
+
 def proof(name: str, says: str, change: Callable[[Any], object]) -> None:
     """A change of `excerpt.json`, which the tree refuses."""
     alteration(name, [4], says)(lambda bag: bag.edit(bag.excerpt(), change))

@@ -90,8 +90,8 @@ def policy_of(authority: str, unpacked: Unpacked) -> str:
     if file not in unpacked.sizes:
         return ""
     try:
-        return msgspec.json.decode(unpacked.read(file, 1 << 16), type=_Authority).policy or ""
-    except msgspec.MsgspecError as error:
+        return msgspec.json.decode(unpacked.read(file, 1 << 16).decode(), type=_Authority).policy or ""
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Wrong(file, "what is kept of an authority", error) from None
 
 

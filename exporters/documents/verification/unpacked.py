@@ -133,7 +133,8 @@ def load(root: Path, sizes: Mapping[str, int]) -> Unpacked:
     for file in (name, f"{DATA}/statement.json"):
         must(sizes.get(file, LARGEST) < LARGEST, file, f"a file of less than {LARGEST} bytes", "none")
     try:
-        table = msgspec.json.decode((root / name).read_bytes(), type=Table)
+        # As text: of keys that it does not know msgspec does not look whether they are any.
+        table = msgspec.json.decode((root / name).read_bytes().decode(), type=Table)
         filed = statement.read(root / DATA / "statement.json")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         must(False, name, "a table of this form", error)

@@ -74,7 +74,7 @@ def evidence(name: str, data: bytes) -> Any:
     if name.endswith(".tsq"):
         return timestamp.asked(data)
     if name == "data/bundle.json":
-        return {key: of for key, of in json.loads(data).items() if key not in ("subject", "authorities")}
+        return {key: of for key, of in json.loads(data).items() if key in _TABLE}
     if name == "data/statement.json":
         return _of_statement(json.loads(data))
     if name.endswith("excerpt.json"):
@@ -83,6 +83,9 @@ def evidence(name: str, data: bytes) -> Any:
     if name.endswith(".json"):
         return json.loads(data).get("policy")
     return data
+
+
+_TABLE = ("bundle", "form", "from", "to", "as_of", "cadence", "origins")
 
 
 def _of_statement(whole: Any) -> Any:
