@@ -159,6 +159,8 @@ table(
     lambda of: of["origins"][1].update(vantage="here"),
 )
 table("the stretch is shorter by the table", [4], "{paris}", lambda of: of["origins"][1].update(last=400))
+table("the stretch begins earlier, it says", [4], "{paris}", lambda of: of["origins"][1].update(first=1))
+table("the stretch begins nowhere, it says", [4], "{paris}", lambda of: of["origins"][1].update(first=None))
 table(
     "the origin's name leads elsewhere",
     [4],

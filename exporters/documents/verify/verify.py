@@ -310,12 +310,12 @@ def step_3_deposit(b: Any) -> str:
             must(value in told, f"{where}: {key}", value, told)
     return f"{len(origins)} origins, their keys and plans, the contract and the authorities are those of the deposit"
 
-def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
+def grown(b: Any, name: str, vantage: str, first: int | None, last: int | None) -> Origin:
     """An origin's lines, each proven to be a leaf of some checkpoint's tree, and these trees to be one."""
     folder, singles = f"data/journal/{name}/", []
     proof = b.json(folder + "excerpt.json")
     start = proof["start"] or {"size": 0, "peaks": []}
-    size, peaks = start["size"], [unhex(one) for one in start["peaks"]]
+    size, peaks, proof["first"] = start["size"], [unhex(one) for one in start["peaks"]], proof["start"] and start["size"]
     must(len(peaks) == bin(size).count("1"), f"{b.at}: peaks", f"those of {size} lines", len(peaks))
     origin = Origin(name, vantage, size, size if last is None else last + 1, b.as_of, not b.extract)
     for found in b.named(f"data/checkpoints/{re.escape(name)}/" + r"\d{6,}\.txt"):
@@ -327,7 +327,7 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
         for own in re.findall(b"(?m)^\xe2\x80\x94 %b (.+)$" % re.escape(name).encode(), note[4]):  # for step 5, meanwhile
             b.signing[found[0]].append((own, b.pool.submit(b.signed, name, own, note[1])))
     origin.head = max(origin.notes, default=0)
-    form = {"excerpt": 1, "origin": name, "end": proof["start"] and origin.end, "head": origin.head}
+    form = {"excerpt": 1, "origin": name, "first": first, "end": proof["start"] and origin.end, "head": origin.head}
     must(repr({key: proof[key] for key in form}) == repr(form), f"{folder}excerpt.json: {', '.join(form)}", form, "another")
     for one in proof["lines"]:
         must(one["size"] in origin.notes, f"{folder}excerpt.json: size", f"that of a checkpoint of {name}", one["size"])
@@ -359,8 +359,8 @@ def grown(b: Any, name: str, vantage: str, last: int | None) -> Origin:
         inside = size in roots and origin.first < size < origin.end
         must(roots.get(size, root) == root, file, f"root {roots.get(size, root).hex()} of the lines", root.hex())
         must(linked or size == origin.head or inside, file, f"a tree that checkpoint {origin.head} extends", "no proof")
-    wanted, first = {"t": "start", "seq": 0, "origin": name, "vantage": vantage, "format": 1}, origin.lines[0][2]
-    must({key: first[key] for key in wanted} == wanted, f"{name}, line 0", wanted, first)
+    wanted, line = {"t": "start", "seq": 0, "origin": name, "vantage": vantage, "format": 1}, origin.lines[0][2]
+    must({key: line[key] for key in wanted} == wanted, f"{name}, line 0", wanted, line)
     return origin
 
 def step_4_tree(b: Any) -> str:
@@ -370,7 +370,7 @@ def step_4_tree(b: Any) -> str:
     known = re.compile(rf"data/(journal/({names})/({hours})|checkpoints/({names})/{notes})")
     for name in (name for name in b.files if name.startswith(("data/journal/", "data/checkpoints/"))):
         must(known.fullmatch(name), name, "a file of an origin that bundle.json names", "another")
-    origins = [grown(b, one["origin"], one["vantage"], one["last"]) for one in b.bundle["origins"]]
+    origins = [grown(b, *(one[key] for key in ("origin", "vantage", "first", "last"))) for one in b.bundle["origins"]]
     heads = {one.name: (one.head, one.notes[one.head][2].hex()) for one in origins}
     stated = {one["origin"]: (one["size"], one["root"]) for one in b.rests["origins"]}
     must(heads == stated, "data/statement.json: rests_on: origins", heads, stated)
