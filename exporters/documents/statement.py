@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -148,7 +148,7 @@ class _Grounds(msgspec.Struct, frozen=True):
 
 
 class _Form(msgspec.Struct, frozen=True):
-    statement: int
+    statement: Annotated[int, msgspec.Meta(ge=1)]
     account: dict[str, Any]
     rests_on: _Grounds
 

@@ -119,6 +119,11 @@ def _no_statement(bag: Bag) -> None:
     bag[STATEMENT] = b"{}"
 
 
+@alteration("the statement is of a form before the first", [1], "statement")
+def _before_the_first(bag: Bag) -> None:
+    bag.edit(STATEMENT, lambda whole: whole.update(statement=0))
+
+
 @alteration("the statement has a float", [1], "statement.json")
 def _float(bag: Bag) -> None:
     bag[STATEMENT] = bag[STATEMENT].replace(b'"statement": 1', b'"statement": 1.0')
@@ -149,6 +154,7 @@ def table(
 
 table("the bundle is of a wider time", [1], "window", lambda of: of.update(to=TO + HOUR))
 table("the bundle is of another time", [1], "window", lambda of: of.update({"from": FROM + MINUTE}))
+table("the bundle has another cadence", [3], "cadence", lambda of: of.update(cadence=HOUR + 1))
 table("the bundle has one origin less", [4], "{paris}", lambda of: of["origins"].pop())
 table("the bundle is of a later form", [1], "bundle", lambda of: of.update(bundle=2))
 table("the bundle is of a form that nobody knows", [1], "form", lambda of: of.update(form="summary"))

@@ -295,7 +295,7 @@ def step_3_deposit(b: Any) -> str:
             block[found[1]].append(found[2])
     must(origins.keys() == blocks.keys(), f"{b.at}: origin", sorted(origins), sorted(blocks))
     now = [("contract", b.rests["contract"]["id"]), ("contract-sha256", b.rests["contract"]["sha256"]),
-           ("cadence", str(b.bundle["cadence"] // SECOND)), *(("authority", one) for one in b.pinned)]
+           ("cadence", str(Fraction(b.bundle["cadence"], SECOND))), *(("authority", one) for one in b.pinned)]
     for name, origin in origins.items():
         where = f"{b.at}: {name}"
         for block in blocks[name]:  # each as of its time
