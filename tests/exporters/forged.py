@@ -149,6 +149,9 @@ class Bag:
     def __repr__(self) -> str:
         return f"a bag of {len(self.files)} files"
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))  # else hypothesis shows every byte of every file
+
     def copy(self) -> "Bag":
         return Bag(dict(self.files), self.world, dict(self.links))
 
