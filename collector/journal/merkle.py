@@ -6,13 +6,21 @@ tree that only grows is kept as at most 64 hashes, and with the hashes of its co
 anything about it is proven by hashing at most 255 leaves again per end of a range.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from operator import add
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 SUBTREE = 256
 """Leaves of the subtrees whose hashes are kept beside the lines."""
 
 EMPTY_ROOT = sha256(b"").digest()
+
+# What has read the first byte already: to make each anew takes a tenth longer, and there are millions.
+_LEAF, _NODE = sha256(b"\0"), sha256(b"\1")
 
 Range = Callable[[int, int], bytes]
 """(start, end) → hash of the tree over the leaves [start, end) alone (`MTH` of RFC 6962)."""
@@ -25,8 +33,7 @@ def leaf_hash(line: bytes) -> bytes:
 
 def leaf_hashes(lines: Sequence[bytes]) -> list[bytes]:
     """Hash of each line."""
-    hashed = sha256
-    return [hashed(b"\0" + line).digest() for line in lines]
+    return _hashed(_LEAF, lines)
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -36,11 +43,19 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def complete(hashes: Sequence[bytes]) -> bytes:
     """Root over a power of two of hashes."""
-    level, hashed = list(hashes), sha256
+    level = list(hashes)
     while len(level) > 1:
-        pairs = iter(level)
-        level = [hashed(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        level = _hashed(_NODE, map(add, level[::2], level[1::2]))
     return level[0]
+
+
+def _hashed(begun: "_Hash", parts: Iterable[bytes]) -> list[bytes]:
+    new, found = begun.copy, []
+    for part in parts:
+        one = new()
+        one.update(part)
+        found.append(one.digest())
+    return found
 
 
 class Frontier:

@@ -90,7 +90,9 @@ class Follower:
         takers = self._takers()
         for part in read(place, self.position):
             if isinstance(part, Batch):
-                known = [line for line in part.lines if line.at <= until and line.seq < size]
+                known = part.lines
+                if (until, size) != (ENDLESS, ENDLESS):
+                    known = [line for line in known if line.at <= until and line.seq < size]
                 for take in takers:
                     for line in known:
                         take(line)
