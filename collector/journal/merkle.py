@@ -8,6 +8,7 @@ anything about it is proven by hashing at most 255 leaves again per end of a ran
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from itertools import starmap
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ Range = Callable[[int, int], bytes]
 
 def leaf_hash(line: bytes) -> bytes:
     """Hash of one line, given without its newline."""
-    return sha256(b"\0" + line).digest()
+    return _hashed(_LEAF, (line,))[0]
 
 
 def leaf_hashes(lines: Sequence[bytes]) -> list[bytes]:
@@ -38,14 +39,15 @@ def leaf_hashes(lines: Sequence[bytes]) -> list[bytes]:
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of the node above two."""
-    return sha256(b"\1" + left + right).digest()
+    return _hashed(_NODE, (left + right,))[0]
 
 
 def complete(hashes: Sequence[bytes]) -> bytes:
-    """Root over a power of two of hashes."""
+    """Root over a power of two of hashes; ValueError for another number."""
     level = list(hashes)
     while len(level) > 1:
-        level = _hashed(_NODE, map(add, level[::2], level[1::2]))
+        pairs = iter(level)
+        level = _hashed(_NODE, starmap(add, zip(pairs, pairs, strict=True)))
     return level[0]
 
 

@@ -109,3 +109,9 @@ def test_proofs_hash_few_leaves_again() -> None:
     merkle.inclusion(1234, 5000, merkle.ranges(leaf, subtrees.__getitem__))
 
     assert set(read) <= {*range(1024, 1280), *range(4864, 5000)}
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 255])
+def test_no_hash_is_left_out_of_a_tree_that_is_not_complete(count: int) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        merkle.complete([b"h" * 32] * count)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,11 +92,11 @@ def _lasting(where: str, one: Deposit, heard: Heard) -> None:
 
 def _current(where: str, pages: Sequence[Deposit], heard: Heard, unpacked: Unpacked) -> None:
     """Wrong where no page has what is in force now: it may have changed since the first of them."""
-    terms, cadence = unpacked.filed.grounds.contract, Fraction(unpacked.table.cadence, SECOND)
+    terms, cadence = unpacked.filed.grounds.contract, unpacked.table.cadence
     for field, told, got in (
         ("contract", [one.contract for one in pages], terms.id),
         ("contract-sha256", [one.contract_sha256 for one in pages], terms.sha256),
-        ("cadence", [str(one.cadence) for one in pages], str(cadence)),
+        ("cadence", [one.cadence * SECOND for one in pages], cadence),
     ):
         must(got in told, f"{where}: {field}", told, got)
     stated = [authority for one in pages for authority in one.authorities]
